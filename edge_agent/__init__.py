@@ -1,0 +1,1 @@
+"""The agent that runs in the store: from camera frames to events on a broker."""

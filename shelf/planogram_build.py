@@ -1,0 +1,241 @@
+"""From the rows of a planogram file to a checked `Planogram`: layout and contradictions."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import groupby, pairwise
+
+from shelf.errors import PlanogramError, Problem
+from shelf.gtin import gtin_fault
+from shelf.planogram import Bay, PlannedSlot, Planogram, Shelf, Units
+from shelf.slots import SlotId
+
+OVERLAP_SHARE = 0.2
+"""Two slots may overlap by this share of the narrower: planners let boxes touch and round."""
+
+HEADROOM = 1.2
+"""Shelf pitch over the tallest planned stack, where the file does not say it."""
+
+RELATIVE_ASPECT = 1.5
+"""Height of a facing over its width, where the file gives no sizes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One slot as a file says it; lengths are None where the file is silent.
+
+    ``where`` names file and row for messages.
+    """
+
+    where: str
+    id: SlotId
+    sku: str
+    name: str
+    facings_wide: int
+    facings_high: int = 1
+    min_facings: int | None = None
+    gtin: str | None = None
+    priority: float = 1.0
+    substitutes: tuple[str, ...] = ()
+    x_mm: float | None = None
+    y_mm: float = 0.0
+    width_mm: float | None = None
+    height_mm: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BoardRow:
+    """Where a file says one shelf board's upper face is, above the bay's bottom."""
+
+    bay: int
+    shelf: int
+    y_mm: float
+
+
+def build_planogram(
+    where: str,
+    rows: Sequence[Row],
+    *,
+    id: str,
+    version: str = "",
+    units: Units | None = None,
+    boards: Sequence[BoardRow] = (),
+    bay_sizes_mm: Mapping[int, tuple[float, float]] | None = None,
+    valid_from: date | None = None,
+    valid_until: date | None = None,
+) -> Planogram:
+    """Lay the slots out and check them against each other.
+
+    ``where`` names the file. ``units`` None means mm when every row has a width, else relative.
+    An empty ``version`` becomes the first 8 digits of the content hash.
+    Raises `PlanogramError` with every contradiction found.
+    """
+    if not rows:
+        raise PlanogramError([Problem(where, "at least one slot", "none")])
+    problems = _contradictions(rows)
+    if valid_from and valid_until and valid_until < valid_from:
+        problems.append(
+            Problem(f"{where}: valid_until", f"a day from {valid_from} on", str(valid_until))
+        )
+    sized = all(row.width_mm is not None for row in rows)
+    unit = units or (Units.MM if sized else Units.RELATIVE)
+    board_y = {(board.bay, board.shelf): board.y_mm for board in boards}
+    bays = []
+    ordered = sorted(rows, key=lambda row: row.id)
+    for number, bay_rows in groupby(ordered, key=lambda row: row.id.bay):
+        size = (bay_sizes_mm or {}).get(number)
+        bay, overlaps = _lay_out_bay(number, list(bay_rows), board_y, size)
+        bays.append(bay)
+        problems.extend(overlaps)
+    if problems:
+        raise PlanogramError(problems)
+    planogram = Planogram(id, version, tuple(bays), unit, valid_from, valid_until)
+    if version:
+        return planogram
+    digest = planogram.content_hash.removeprefix("sha256:")[:8]
+    return Planogram(id, digest, tuple(bays), unit, valid_from, valid_until)
+
+
+def _contradictions(rows: Sequence[Row]) -> list[Problem]:
+    problems = []
+    first_by_id: dict[SlotId, Row] = {}
+    gtins: dict[str, Row] = {}
+    names: dict[str, Row] = {}
+    for row in rows:
+        earlier = first_by_id.setdefault(row.id, row)
+        if earlier is not row:
+            problems.append(
+                Problem(f"{row.where}: slot {row.id}", "each slot once", f"also {earlier.where}")
+            )
+        if row.gtin is not None and (fault := gtin_fault(row.gtin)):
+            problems.append(
+                Problem(
+                    f"{row.where}: gtin",
+                    "a valid GTIN of 8, 12, 13 or 14 digits",
+                    f"{row.gtin!r} ({fault})",
+                )
+            )
+        elif row.gtin is not None:
+            other = gtins.setdefault(row.gtin, row)
+            if other.sku != row.sku:
+                problems.append(
+                    Problem(
+                        f"{row.where}: gtin",
+                        "one SKU for each GTIN",
+                        f"{row.gtin} for {row.sku!r} here and {other.sku!r} in {other.where}",
+                    )
+                )
+        other = names.setdefault(row.sku, row)
+        if other.name != row.name:
+            problems.append(
+                Problem(
+                    f"{row.where}: name",
+                    "one name for each SKU",
+                    f"{row.name!r} here and {other.name!r} in {other.where} for {row.sku!r}",
+                )
+            )
+        facings = row.facings_wide * row.facings_high
+        if row.min_facings is not None and row.min_facings > facings:
+            problems.append(
+                Problem(
+                    f"{row.where}: min_facings",
+                    f"at most the {facings} planned facings",
+                    str(row.min_facings),
+                )
+            )
+    return problems
+
+
+def _lay_out_bay(
+    number: int,
+    rows: list[Row],
+    board_y: Mapping[tuple[int, int], float],
+    size_mm: tuple[float, float] | None,
+) -> tuple[Bay, list[Problem]]:
+    problems: list[Problem] = []
+    widths = [row.width_mm / row.facings_wide for row in rows if row.width_mm is not None]
+    usual_width = sorted(widths)[len(widths) // 2] if widths else 100.0
+    shelves: list[tuple[int, tuple[PlannedSlot, ...]]] = []
+    for shelf_number, group in groupby(rows, key=lambda row: row.id.shelf):
+        slots = _lay_out_shelf(list(group), usual_width)
+        problems.extend(_overlaps(slots, rows))
+        shelves.append((shelf_number, slots))
+    right = max(slot.x_mm + slot.width_mm for _, slots in shelves for slot in slots)
+    tops = [max(slot.y_mm + slot.height_mm for slot in slots) for _, slots in shelves]
+    y_mm: list[float] = []
+    next_free = 0.0
+    for (shelf_number, _), top in zip(shelves, tops, strict=True):
+        known = board_y.get((number, shelf_number))
+        y_mm.append(next_free if known is None else known)
+        next_free = y_mm[-1] + top * HEADROOM
+    width, height = size_mm or (right, next_free)
+    ceilings = [*y_mm[1:], max(height, y_mm[-1] + tops[-1])]
+    built = tuple(
+        Shelf(shelf_number, y, max(ceiling - y, 0.0), slots)
+        for (shelf_number, slots), y, ceiling in zip(shelves, y_mm, ceilings, strict=True)
+    )
+    return Bay(number, max(width, right), max(height, ceilings[-1]), built), problems
+
+
+def _lay_out_shelf(rows: list[Row], usual_width_mm: float) -> tuple[PlannedSlot, ...]:
+    slots = []
+    next_x = 0.0
+    for row in rows:
+        width = row.width_mm if row.width_mm is not None else usual_width_mm * row.facings_wide
+        height = row.height_mm
+        if height is None:
+            height = RELATIVE_ASPECT * usual_width_mm * row.facings_high
+        x = row.x_mm if row.x_mm is not None else next_x
+        next_x = max(next_x, x + width)
+        facings = row.facings_wide * row.facings_high
+        slots.append(
+            PlannedSlot(
+                id=row.id,
+                sku=row.sku,
+                name=row.name,
+                facings_wide=row.facings_wide,
+                x_mm=x,
+                width_mm=width,
+                height_mm=height,
+                y_mm=row.y_mm,
+                facings_high=row.facings_high,
+                min_facings=row.min_facings or min(1, facings),
+                gtin=row.gtin,
+                priority=row.priority,
+                substitutes=row.substitutes,
+            )
+        )
+    return tuple(slots)
+
+
+def _overlaps(slots: Sequence[PlannedSlot], rows: Sequence[Row]) -> list[Problem]:
+    where = {row.id: row.where for row in rows}
+    levels: dict[float, list[PlannedSlot]] = defaultdict(list)
+    for slot in slots:
+        levels[round(slot.y_mm, 3)].append(slot)
+    problems = []
+    for level in levels.values():
+        for left, right in pairwise(sorted(level, key=lambda slot: (slot.x_mm, slot.id))):
+            overlap = left.x_mm + left.width_mm - right.x_mm
+            if left.id != right.id and overlap > OVERLAP_SHARE * min(left.width_mm, right.width_mm):
+                problems.append(
+                    Problem(
+                        f"{where[right.id]}: x_mm",
+                        f"{left.x_mm + left.width_mm:g} or more, right of slot {left.id}",
+                        f"{right.x_mm:g}",
+                        "width_mm is the width of the whole slot, all its facings together",
+                    )
+                )
+        for left, right in pairwise(sorted(level, key=lambda slot: slot.id)):
+            if right.x_mm < left.x_mm:
+                problems.append(
+                    Problem(
+                        f"{where[right.id]}: x_mm",
+                        f"slots numbered from the left, {left.id} being at {left.x_mm:g}",
+                        f"{right.x_mm:g}",
+                    )
+                )
+    return problems
