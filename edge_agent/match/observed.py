@@ -1,0 +1,63 @@
+"""What a detector and a recogniser saw in one picture, as the matching takes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Observed:
+    """Facings and gaps of one picture.
+
+    ``facings_xyxy_px`` (n,4) and ``gaps_xyxy_px`` (m,4) are float64 boxes in the picture
+    (origin top left, y down); ``facing_scores`` (n,) and ``gap_scores`` (m,) are 0..1.
+    ``similarity`` (n,k) compares each facing with the ``skus`` (k) of a catalogue, higher is
+    more alike, or is None without a catalogue.
+    Raises ``ValueError`` when the shapes do not fit together.
+    """
+
+    size_px: tuple[int, int]
+    facings_xyxy_px: Floats
+    facing_scores: Floats
+    gaps_xyxy_px: Floats
+    gap_scores: Floats
+    skus: tuple[str, ...] = ()
+    similarity: Floats | None = None
+
+    def __post_init__(self) -> None:
+        count = len(self.facing_scores)
+        for name, shape in (
+            ("facings_xyxy_px", (count, 4)),
+            ("gaps_xyxy_px", (len(self.gap_scores), 4)),
+        ):
+            if getattr(self, name).shape != shape:
+                raise ValueError(f"{name}: expected {shape}, got {getattr(self, name).shape}")
+        if self.similarity is not None and self.similarity.shape != (count, len(self.skus)):
+            raise ValueError(
+                f"similarity: expected {(count, len(self.skus))}, got {self.similarity.shape}"
+            )
+
+    def mismatch(self, skus: tuple[str, ...]) -> Floats:
+        """Return (n, len(skus)): how little each facing looks like each SKU, 0..1.
+
+        0 when the SKU is the best answer of the catalogue, 1 when it is no better than the
+        catalogue's median answer: the scale of the similarity cancels. An SKU that the
+        catalogue does not know costs nothing, because nothing can be said against it.
+        """
+        result = np.zeros((len(self.facing_scores), len(skus)))
+        if self.similarity is None or len(self.skus) < 2:
+            return result
+        best = self.similarity.max(axis=1)
+        usual = np.median(self.similarity, axis=1)
+        spread = np.maximum(best - usual, 1e-9)
+        column = {sku: index for index, sku in enumerate(self.skus)}
+        for index, sku in enumerate(skus):
+            if sku in column:
+                similarity = self.similarity[:, column[sku]]
+                result[:, index] = np.clip((best - similarity) / spread, 0.0, 1.0)
+        return result

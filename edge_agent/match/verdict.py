@@ -1,0 +1,147 @@
+"""From the answers to a slot's planned facings to the reading of the slot, with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+
+from edge_agent.match.observed import Observed
+from edge_agent.match.planned import PlannedFacing
+from shelf import BoxPx, Found, PlannedSlot, SlotReading, State
+
+MIN_VISIBLE = 0.6
+"""A slot of which less could be seen is unknown."""
+
+FOREIGN_MISMATCH = 0.7
+"""From here on a facing does not look like the planned SKU at all, if another one does."""
+
+CONFIDENT_MARGIN = 0.12
+"""By so much, of the whole similarity scale, must another SKU be more alike to be named."""
+
+NOTHING_SEEN_CONFIDENCE = 0.6
+"""No box where a facing is planned: weak evidence, as a detector may overlook one."""
+
+
+class Answer(Enum):
+    """What answers a planned facing."""
+
+    FACING = "facing"
+    GAP = "gap"
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A planned facing with what was seen in its place.
+
+    ``source`` indexes the facing or gap of the picture (-1 for nothing); ``mismatch`` is 0..1
+    (see `Observed.mismatch`); ``box`` is the expected place in px; ``covered`` the share of it
+    that some other facing covers.
+    """
+
+    planned: PlannedFacing
+    answer: Answer
+    source: int
+    mismatch: float
+    box: BoxPx
+    covered: float
+
+
+def slot_reading(
+    slot: PlannedSlot,
+    answers: Sequence[Answered],
+    observed: Observed,
+    visibility: Callable[[BoxPx], float],
+) -> SlotReading:
+    """Say what one look means for ``slot``; ``answers`` has one entry per planned facing."""
+    box = _around([answer.box for answer in answers])
+    visible = visibility(box)
+    seen = [a for a in answers if a.answer is Answer.FACING]
+    found = tuple(_found(answer, slot, observed) for answer in seen)
+    accepted = {slot.sku, *slot.substitutes}
+    foreign = [item for item in found if item.sku is not None and item.sku not in accepted]
+    count = len(seen) - len(foreign)
+
+    def reading(state: State, confidence: float, reason: str) -> SlotReading:
+        return SlotReading(
+            slot=slot.id,
+            state=state,
+            confidence=round(min(max(confidence, 0.0), 0.99), 3),
+            facings_expected=slot.facings,
+            facings_seen=count,
+            visibility=round(visible, 3),
+            reason=reason,
+            found=found,
+            box_xyxy_px=box if visible > 0 else None,
+        )
+
+    if visible < MIN_VISIBLE:
+        return reading(State.UNKNOWN, 1.0 - visible, f"{visible:.0%} of the slot could be seen")
+    counted = f"{count} of {slot.facings} {'facing' if slot.facings == 1 else 'facings'}"
+    if foreign:
+        sure = float(np.mean([item.confidence for item in foreign]))
+        return reading(
+            State.MISPLACED,
+            sure * visible,
+            f"{counted}; {len(foreign)} of another product: "
+            + ", ".join(sorted({item.sku or "" for item in foreign})),
+        )
+    if count == 0:
+        return reading(
+            State.OUT_OF_STOCK,
+            _emptiness(answers, observed) * visible,
+            f"{_absence(answers)}, {counted}",
+        )
+    sure = float(np.mean([observed.facing_scores[a.source] for a in seen]))
+    if count < slot.min_facings:
+        absent = [a for a in answers if a.answer is not Answer.FACING]
+        sure = min(0.5 + sure / 2, _emptiness(absent, observed))
+        return reading(
+            State.LOW, sure * visible, f"{_absence(absent)}, {counted}, {slot.min_facings} wanted"
+        )
+    return reading(State.STOCKED, (0.5 + sure / 2) * visible, f"{counted} seen")
+
+
+def _found(answer: Answered, slot: PlannedSlot, observed: Observed) -> Found:
+    """Name a facing: the planned SKU unless another one is clearly more alike."""
+    box = observed.facings_xyxy_px[answer.source]
+    box_px = (float(box[0]), float(box[1]), float(box[2]), float(box[3]))
+    score = float(observed.facing_scores[answer.source])
+    if observed.similarity is None or answer.mismatch < FOREIGN_MISMATCH:
+        return Found(slot.sku, round(score * (1 - answer.mismatch / 2), 3), box_px)
+    similarity = observed.similarity[answer.source]
+    order = np.argsort(-similarity)
+    margin = float(similarity[order[0]] - similarity[order[1]]) if len(order) > 1 else 0.0
+    if margin < CONFIDENT_MARGIN:
+        return Found(None, round(score / 2, 3), box_px)
+    return Found(observed.skus[order[0]], round(score * min(1.0, 0.5 + margin), 3), box_px)
+
+
+def _emptiness(answers: Sequence[Answered], observed: Observed) -> float:
+    """How sure it is that these planned places are empty, 0..1."""
+    sure = []
+    for answer in answers:
+        if answer.answer is Answer.GAP:
+            sure.append(0.75 + 0.24 * float(observed.gap_scores[answer.source]))
+        else:
+            sure.append(NOTHING_SEEN_CONFIDENCE * (1 - answer.covered / 2))
+    return float(np.mean(sure)) if sure else 0.0
+
+
+def _absence(answers: Sequence[Answered]) -> str:
+    gaps = sum(answer.answer is Answer.GAP for answer in answers)
+    if gaps == len(answers):
+        return "gap seen"
+    covered = [a for a in answers if a.answer is Answer.NOTHING and a.covered > 0.5]
+    if covered:
+        return "no facing in its place, something else covers it"
+    return "gap seen in part" if gaps else "no facing in its place"
+
+
+def _around(boxes: Sequence[BoxPx]) -> BoxPx:
+    table = np.array(boxes)
+    low, high = table[:, :2].min(axis=0), table[:, 2:].max(axis=0)
+    return (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
