@@ -1,0 +1,204 @@
+"""The database: SQLAlchemy Core over SQLite now, PostgreSQL by its URL.
+
+Readers use `Database.read`; only the collector's writer thread and staff actions write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Insert,
+    Table,
+    create_engine,
+    event,
+    func,
+    inspect,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from central import tables
+from shelf.errors import ShelfwatchError
+from shelf.settings import redact
+
+BUSY_TIMEOUT_MS = 5000
+
+ROWS_A_STATEMENT = 500
+"""SQLite takes 32,766 parameters a statement; the widest table has 19 columns."""
+
+_WRITING = "shelfwatch_writing"
+
+
+class DatabaseError(ShelfwatchError):
+    """A database that cannot be used; the text names it without credentials."""
+
+    exit_code = 1
+
+
+class AisleKey(NamedTuple):
+    """One aisle of one site."""
+
+    tenant: str
+    site: str
+    aisle: str
+
+
+class Database:
+    """An open database with the tables in it."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Use `Database.open`."""
+        self.engine = engine
+        self._writing_engine = engine.execution_options(**{_WRITING: True})
+
+    @classmethod
+    def open(cls, url: str) -> Database:
+        """Connect and make missing tables; raises `DatabaseError`."""
+        shown = redact(url)
+        try:
+            engine = create_engine(make_url(url), pool_pre_ping=True)
+        except (ArgumentError, SQLAlchemyError, ImportError) as error:
+            raise DatabaseError(f"{shown}: expected a database URL: {error}") from error
+        if engine.dialect.name == "sqlite":
+            event.listen(engine, "connect", _prepare_sqlite)
+            event.listen(engine, "begin", _begin_sqlite)
+        try:
+            database = cls(engine)
+            with database.write() as connection:
+                _make_tables(connection, shown)
+        except SQLAlchemyError as error:
+            engine.dispose()
+            raise DatabaseError(f"{shown}: cannot be opened: {_cause(error)}") from error
+        except DatabaseError:
+            engine.dispose()
+            raise
+        return database
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Give a connection whose reads all see one state of the database."""
+        with self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Give a connection in a transaction: committed at the end, or not at all."""
+        with self._writing_engine.begin() as connection:
+            yield connection
+
+    def open_alerts(self, aisle: AisleKey) -> list[dict[str, Any]]:
+        """Return the aisle's open alerts, by slot, as column names to values."""
+        alerts = tables.alerts
+        query = (
+            select(alerts)
+            .where(
+                alerts.c.tenant == aisle.tenant,
+                alerts.c.site == aisle.site,
+                alerts.c.aisle == aisle.aisle,
+                alerts.c.closed_utc.is_(None),
+            )
+            .order_by(alerts.c.slot)
+        )
+        with self.read() as connection:
+            return [row._asdict() for row in connection.execute(query)]
+
+    def close_alert(self, alert: str, reason: str, at_utc: datetime) -> AisleKey | None:
+        """Close an open alert (staff said so); return its aisle, or None when none was open."""
+        alerts = tables.alerts
+        with self.write() as connection:
+            row = connection.execute(
+                update(alerts)
+                .where(alerts.c.alert == alert, alerts.c.closed_utc.is_(None))
+                .values(closed_utc=at_utc, closed_reason=reason, updated_utc=at_utc)
+                .returning(alerts.c.tenant, alerts.c.site, alerts.c.aisle)
+            ).one_or_none()
+        return AisleKey(*row) if row else None
+
+    def watermarks(self) -> dict[str, tuple[int, int]]:
+        """Return ``(epoch, sequence)`` by source, of the epoch last written to."""
+        marks = tables.watermarks
+        query = select(marks.c.source, marks.c.epoch, marks.c.sequence).order_by(
+            marks.c.updated_utc, marks.c.epoch
+        )
+        with self.read() as connection:
+            return {row.source: (row.epoch, row.sequence) for row in connection.execute(query)}
+
+    def count(self, table: Table) -> int:
+        """Return how many rows ``table`` holds."""
+        with self.read() as connection:
+            return connection.execute(select(func.count()).select_from(table)).scalar_one()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+
+def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert the rows whose primary key is not there yet; leave the others."""
+    for part in _parts(rows):
+        connection.execute(_insert(connection, table).values(part).on_conflict_do_nothing())
+
+
+def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows, or replace those with the same primary key. One row a key at most."""
+    keys = [column.name for column in table.primary_key]
+    for part in _parts(rows):
+        statement = _insert(connection, table).values(part)
+        replaced = {
+            column.name: statement.excluded[column.name]
+            for column in table.columns
+            if column.name not in keys
+        }
+        connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=replaced))
+
+
+def _insert(connection: Connection, table: Table) -> Any:
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    statement: Insert = dialect.insert(table)
+    return statement
+
+
+def _parts(rows: Sequence[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+    for start in range(0, len(rows), ROWS_A_STATEMENT):
+        yield list(rows[start : start + ROWS_A_STATEMENT])
+
+
+def _make_tables(connection: Connection, shown: str) -> None:
+    if inspect(connection).has_table(tables.schema.name):
+        version = connection.execute(select(tables.schema.c.version)).scalar_one()
+        if version != tables.SCHEMA_VERSION:
+            raise DatabaseError(
+                f"{shown}: expected tables of version {tables.SCHEMA_VERSION}, found {version}"
+            )
+        return
+    tables.metadata.create_all(connection)
+    insert_new(connection, tables.schema, [{"version": tables.SCHEMA_VERSION}])
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    """Readers do not wait for the writer, and a commit is on the disk when it returns."""
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """Begin as SQLite should: the driver's own way begins late, and reads not at all."""
+    writing = connection.get_execution_options().get(_WRITING)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+def _cause(error: SQLAlchemyError) -> str:
+    return str(getattr(error, "orig", None) or error)
