@@ -1,0 +1,85 @@
+"""Finds products and gaps in pictures of shelves. It knows pictures, not stores.
+
+::
+
+    from detector import Detector
+    found = Detector.load().detect(image_bgr)
+    products = found.of_class("product")
+
+Names are loaded on first use, so importing this package costs nothing and loads no runtime.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from detector.catalog import Catalog, KnownRule, Match, read_picture, trim_uniform_border
+    from detector.detections import Detections
+    from detector.embedding import ColourLayoutEmbedder, Embedder, crops_of, embed_detections
+    from detector.errors import (
+        CatalogError,
+        DetectorError,
+        ModelError,
+        PictureError,
+        TrainingError,
+    )
+    from detector.letterbox import Letterbox
+    from detector.manifest import Manifest
+    from detector.model import GAP, PRODUCT, Detector
+    from detector.session import SessionOptions
+
+_MODULE_OF = {
+    "Catalog": "catalog",
+    "CatalogError": "errors",
+    "ColourLayoutEmbedder": "embedding",
+    "Detections": "detections",
+    "Detector": "model",
+    "DetectorError": "errors",
+    "Embedder": "embedding",
+    "GAP": "model",
+    "KnownRule": "catalog",
+    "Letterbox": "letterbox",
+    "Manifest": "manifest",
+    "Match": "catalog",
+    "ModelError": "errors",
+    "PRODUCT": "model",
+    "PictureError": "errors",
+    "SessionOptions": "session",
+    "TrainingError": "errors",
+    "crops_of": "embedding",
+    "embed_detections": "embedding",
+    "read_picture": "catalog",
+    "trim_uniform_border": "catalog",
+}
+
+__all__ = [
+    "GAP",
+    "PRODUCT",
+    "Catalog",
+    "CatalogError",
+    "ColourLayoutEmbedder",
+    "Detections",
+    "Detector",
+    "DetectorError",
+    "Embedder",
+    "KnownRule",
+    "Letterbox",
+    "Manifest",
+    "Match",
+    "ModelError",
+    "PictureError",
+    "SessionOptions",
+    "TrainingError",
+    "crops_of",
+    "embed_detections",
+    "read_picture",
+    "trim_uniform_border",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'detector' has no attribute {name!r}")
+    return getattr(import_module(f"detector.{_MODULE_OF[name]}"), name)

@@ -1,0 +1,304 @@
+"""The detector: a picture in, :class:`~detector.detections.Detections` in its pixels out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.boxes import FloatArray, clip_boxes, nms
+from detector.decode import DecodeSettings, check_output_shape, decode
+from detector.detections import Detections
+from detector.errors import ModelError, PictureError
+from detector.letterbox import Letterbox
+from detector.manifest import (
+    Colour,
+    Manifest,
+    check_hash,
+    manifest_path_of,
+    read_manifest,
+)
+from detector.session import OnnxSession, SessionOptions
+from detector.tiling import Tile, cut_at_inner_border, tiles_for
+
+#: Folder of the models that ship with this package.
+SHIPPED_MODELS = Path(__file__).parent / "models"
+#: The one that :meth:`Detector.load` takes when none is named.
+DEFAULT_MODEL = "shelf-nano"
+
+#: Class of a front unit on the shelf, by convention of every model with a catalogue beside it.
+PRODUCT = "product"
+#: Class of an empty place.
+GAP = "gap"
+
+#: Largest side of one network input when a picture is worked on at a chosen scale.
+MAX_INPUT_PX = 1280
+#: Of two boxes from neighbouring tiles, the weaker goes when this much of the smaller is shared.
+TILE_CONTAINED = 0.8
+
+
+class Detector:
+    """A loaded model. Safe to share between threads: it holds no state after construction."""
+
+    def __init__(self, manifest: Manifest, session: OnnxSession, where: str) -> None:
+        """Check that the network fits ``manifest`` and warm it up; see :meth:`load`."""
+        self.manifest = manifest
+        self._session = session
+        self._where = where
+        self._input_name = self._check_input()
+        self._settings = DecodeSettings(
+            kind=manifest.decoder,
+            box_unit=manifest.box_unit,
+            thresholds=np.array([spec.threshold for spec in manifest.classes], dtype=np.float32),
+            nms_iou=manifest.nms_iou,
+            max_detections=manifest.max_detections,
+        )
+        self._warm_up()
+
+    @classmethod
+    def load(
+        cls, path: Path | str | None = None, options: SessionOptions | None = None
+    ) -> Detector:
+        """Load a model folder, an ``.onnx`` file or a manifest; None is the shipped model.
+
+        Raises :class:`~detector.errors.ModelError` when the manifest is wrong, the weights are
+        not the ones it names, or the network's input or output does not fit it.
+        """
+        manifest_path = manifest_path_of(
+            SHIPPED_MODELS / DEFAULT_MODEL if path is None else Path(path)
+        )
+        manifest = read_manifest(manifest_path)
+        weights = check_hash(manifest, manifest_path)
+        return cls(manifest, OnnxSession(weights, options), str(manifest_path))
+
+    def with_thresholds(self, thresholds: Mapping[str, float]) -> Detector:
+        """The same network with other score thresholds, by class name; shares the session.
+
+        Raises :class:`~detector.errors.ModelError` for a class that the model does not have.
+        """
+        unknown = sorted(set(thresholds) - set(self.class_names))
+        if unknown:
+            raise ModelError(
+                f"thresholds: expected some of {', '.join(self.class_names)}, "
+                f"found {', '.join(unknown)}"
+            )
+        classes = tuple(
+            spec.model_copy(update={"threshold": thresholds.get(spec.name, spec.threshold)})
+            for spec in self.manifest.classes
+        )
+        manifest = self.manifest.model_copy(update={"classes": classes})
+        return Detector(manifest, self._session, self._where)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names that the class ids of every result index."""
+        return self.manifest.class_names
+
+    @property
+    def identity(self) -> str:
+        """``sha256:...`` of the weights, for events and logs."""
+        return f"sha256:{self.manifest.sha256}"
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """Execution providers in use, in order."""
+        return self._session.providers
+
+    def detect(self, image_bgr: NDArray[np.uint8]) -> Detections:
+        """Detections of the whole picture, letterboxed to the model's input size.
+
+        ``image_bgr``: uint8 (H, W, 3). Raises :class:`~detector.errors.PictureError` for any
+        other array.
+        """
+        check_picture(image_bgr)
+        side = self.manifest.input.size_px
+        return self._detect_in(image_bgr, (side, side))
+
+    def detect_tiled(
+        self,
+        image_bgr: NDArray[np.uint8],
+        *,
+        scale: float | None = None,
+        facing_width_px: float | None = None,
+    ) -> Detections:
+        """Detections at a chosen scale, in overlapping tiles where one input cannot hold it.
+
+        Give ``scale`` (input px per picture px) or ``facing_width_px``, the width in the picture
+        of a typical facing, which is then brought to the middle of the range that the model was
+        trained on. Boxes that a tile cuts are taken from the neighbour that sees all of them.
+        """
+        check_picture(image_bgr)
+        if (scale is None) == (facing_width_px is None):
+            raise ValueError("detect_tiled: expected either scale or facing_width_px")
+        if scale is None:
+            assert facing_width_px is not None
+            scale = self.best_facing_px / facing_width_px
+        if not 0 < scale < 64:
+            raise ValueError(f"detect_tiled: scale must be above 0 and below 64, got {scale}")
+        height, width = image_bgr.shape[:2]
+        tiles = tiles_for((width, height), self._tile_px(scale), self._overlap_px(scale))
+        parts = list(self._tile_detections(image_bgr, tiles, scale))
+        merged = Detections.concatenate(parts)
+        if len(tiles) == 1:
+            return merged
+        kept = nms(
+            merged.boxes_xyxy_px,
+            merged.scores,
+            self.manifest.nms_iou,
+            class_ids=merged.class_ids,
+            contained_threshold=TILE_CONTAINED,
+        )
+        return merged.select(kept)
+
+    def detect_at_best_scale(
+        self, image_bgr: NDArray[np.uint8], *, max_scale: float = 2.0, max_rounds: int = 3
+    ) -> Detections:
+        """Detections of a photograph of unknown scale.
+
+        The picture is looked at whole first; the width of a typical facing there says at which
+        scale facings have the size the model knows best, and the picture is looked at again at
+        that scale, until the two agree or ``max_rounds`` looks are spent. ``max_scale`` bounds
+        enlarging: invented pixels help little.
+        """
+        check_picture(image_bgr)
+        height, width = image_bgr.shape[:2]
+        scale = self.manifest.input.size_px / max(height, width)
+        looks: list[tuple[float, Detections]] = []
+        for _ in range(max_rounds):
+            found = self.detect_tiled(image_bgr, scale=scale) if looks else self.detect(image_bgr)
+            looks.append((scale, found))
+            wanted = self._better_scale(found, scale, max_scale)
+            if any(0.8 < wanted / seen < 1.25 for seen, _ in looks):
+                break
+            scale = wanted
+        return looks[-1][1]
+
+    @property
+    def best_facing_px(self) -> float:
+        """Facing width in the input that the model knows best: the middle of its range."""
+        smallest, largest = self.manifest.facing_px
+        return float(np.sqrt(smallest * largest))
+
+    def _better_scale(self, found: Detections, scale: float, max_scale: float) -> float:
+        products = found.of_class(PRODUCT) if PRODUCT in self.class_names else found
+        boxes = products.boxes_xyxy_px
+        if len(boxes) == 0:
+            return min(scale * 2.0, max_scale)
+        median = float(np.median(boxes[:, 2] - boxes[:, 0]))
+        return min(self.best_facing_px / max(median, 1.0), max_scale)
+
+    def _detect_in(
+        self,
+        image_bgr: NDArray[np.uint8],
+        input_size_px: tuple[int, int],
+        max_scale: float = math.inf,
+    ) -> Detections:
+        height, width = image_bgr.shape[:2]
+        letterbox = Letterbox.fit((width, height), input_size_px, max_scale=max_scale)
+        output = self._session.run(self._input_name, self._tensor(letterbox.apply(image_bgr)))
+        boxes, scores, class_ids = decode(output, self._settings, input_size_px)
+        placed = clip_boxes(letterbox.picture_from_input(boxes), width, height)
+        sides = placed[:, 2:] - placed[:, :2]
+        visible = (sides > 0).all(axis=1)
+        return Detections(placed[visible], scores[visible], class_ids[visible], self.class_names)
+
+    def _tile_detections(
+        self, image_bgr: NDArray[np.uint8], tiles: list[Tile], scale: float
+    ) -> Iterator[Detections]:
+        height, width = image_bgr.shape[:2]
+        multiple = self.manifest.input.any_size_multiple_px
+        for tile in tiles:
+            crop = np.ascontiguousarray(image_bgr[tile.y1 : tile.y2, tile.x1 : tile.x2])
+            if multiple is None:
+                side = self.manifest.input.size_px
+                input_size = (side, side)
+            else:
+                input_size = (
+                    _rounded_up(crop.shape[1] * scale, multiple),
+                    _rounded_up(crop.shape[0] * scale, multiple),
+                )
+            found = self._detect_in(crop, input_size, max_scale=scale)
+            boxes = found.boxes_xyxy_px
+            cut = cut_at_inner_border(boxes, tile, (width, height), border_px=2.0 / scale)
+            offset = np.array([tile.x1, tile.y1] * 2, dtype=np.float32)
+            yield found.with_boxes(boxes + offset).select(~cut)
+
+    def _tile_px(self, scale: float) -> int:
+        largest = MAX_INPUT_PX
+        if self.manifest.input.any_size_multiple_px is None:
+            largest = self.manifest.input.size_px
+        return max(1, int(largest / scale))
+
+    def _overlap_px(self, scale: float) -> int:
+        # A facing as wide as the model can know must fit whole into one of two neighbours.
+        return round(1.25 * self.manifest.facing_px[1] / scale)
+
+    def _tensor(self, boxed_bgr: NDArray[np.uint8]) -> FloatArray:
+        swap = self.manifest.input.colour is Colour.RGB
+        blob = cv2.dnn.blobFromImage(boxed_bgr, self.manifest.input.scale, swapRB=swap)
+        return np.asarray(blob, dtype=np.float32)
+
+    def _check_input(self) -> str:
+        inputs = self._session.inputs
+        if len(inputs) != 1:
+            raise ModelError(
+                f"{self._where}: expected a network with one input, found {len(inputs)}"
+            )
+        info, spec = inputs[0], self.manifest.input
+        wanted = (1, 3, spec.size_px, spec.size_px)
+        fits = len(info.shape) == 4 and all(
+            side is None or side == want for side, want in zip(info.shape, wanted, strict=True)
+        )
+        if not fits:
+            raise ModelError(
+                f"{self._where}: input.size_px: expected {spec.size_px} for a network input of "
+                f"{list(wanted)}, found {[side or 'any' for side in info.shape]} in {info.name!r}"
+            )
+        free = len(info.shape) == 4 and None in info.shape[2:]
+        if spec.any_size_multiple_px is not None and not free:
+            raise ModelError(
+                f"{self._where}: input.any_size_multiple_px: expected a network with free height "
+                f"and width, found {list(info.shape)}; remove the key or export with free sizes"
+            )
+        if info.element_type != "tensor(float)":
+            raise ModelError(
+                f"{self._where}: expected a float32 input, found {info.element_type}; "
+                "export with float32 inputs (float16 weights inside are fine)"
+            )
+        return info.name
+
+    def _warm_up(self) -> None:
+        """Run once on grey: the first call plans memory and takes several times longer.
+
+        It also yields the real output shape, which exporters often leave undeclared; a manifest
+        that does not fit fails here, at load, and not on the first frame of the night.
+        """
+        side = self.manifest.input.size_px
+        grey = np.full((1, 3, side, side), 0.5, dtype=np.float32)
+        try:
+            output = self._session.run(self._input_name, grey)
+        except Exception as error:  # the runtime raises many unrelated types
+            raise ModelError(f"{self._where}: the network does not run: {error}") from error
+        count = len(self.manifest.classes)
+        check_output_shape(output.shape, self.manifest.decoder, count, self._where)
+
+
+def check_picture(image_bgr: NDArray[np.uint8]) -> None:
+    """Raise :class:`~detector.errors.PictureError` unless it is uint8 (H, W, 3), not empty."""
+    if not isinstance(image_bgr, np.ndarray):
+        raise PictureError(
+            f"picture: expected a uint8 array (H, W, 3), found {type(image_bgr).__name__}"
+        )
+    shape = image_bgr.shape
+    if image_bgr.dtype != np.uint8 or len(shape) != 3 or shape[2] != 3 or 0 in shape:
+        raise PictureError(
+            f"picture: expected a uint8 array (H, W, 3) in BGR, found {image_bgr.dtype} {shape}"
+        )
+
+
+def _rounded_up(side: float, multiple: int) -> int:
+    return max(1, int(np.ceil(round(side) / multiple))) * multiple

@@ -1,0 +1,3 @@
+"""Makes detectors: labels, crops, training, export, evaluation.
+
+Needs the ``train`` extra."""
