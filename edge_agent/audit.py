@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-
-import numpy as np
 
 from edge_agent.match import BayPose, BayReading, Observed, locate_bay, read_bay
 from edge_agent.match.locate import fit_plane
@@ -18,12 +17,21 @@ REFITS = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Audit:
-    """``slots`` in planogram order; ``unplanned`` are facings in the bays without a slot.
+class Placed:
+    """One bay in a picture; ``pose`` None means that it was not found: its slots are unknown.
 
-    ``poses`` says where each bay was found, by number; a bay that is absent was not found and
-    its slots are unknown.
+    ``used`` and ``unplanned`` index the facings of the picture.
     """
+
+    pose: BayPose | None
+    slots: tuple[SlotReading, ...]
+    used: frozenset[int] = frozenset()
+    unplanned: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Audit:
+    """``slots`` in planogram order; ``unplanned`` indexes facings in the bays without a slot."""
 
     slots: tuple[SlotReading, ...]
     unplanned: tuple[int, ...]
@@ -32,81 +40,81 @@ class Audit:
 
 def audit_photo(observed: Observed, planogram: Planogram) -> Audit:
     """Find each planned bay in the picture and read its slots."""
-    slots: list[SlotReading] = []
-    unplanned: set[int] = set()
-    used: set[int] = set()
-    poses: dict[int, BayPose] = {}
-    for bay in planogram.bays:
-        placed = place_and_read(observed, bay)
-        if placed is None:
-            slots += [_not_found(bay, slot.id) for slot in bay.slots]
-            continue
-        pose, reading = placed
-        poses[bay.number] = pose
-        slots += reading.slots
-        unplanned |= set(reading.unplanned.tolist())
-        used |= set(reading.paired[:, 1].tolist())
-    return Audit(tuple(slots), tuple(sorted(unplanned - used)), poses)
+    placed = {bay.number: place_and_read(observed, bay) for bay in planogram.bays}
+    used = frozenset().union(*(bay.used for bay in placed.values()))
+    unplanned = frozenset().union(*(bay.unplanned for bay in placed.values()))
+    return Audit(
+        slots=tuple(slot for bay in placed.values() for slot in bay.slots),
+        unplanned=tuple(sorted(unplanned - used)),
+        poses={number: bay.pose for number, bay in placed.items() if bay.pose is not None},
+    )
 
 
-def place_and_read(observed: Observed, bay: Bay) -> tuple[BayPose, BayReading] | None:
-    """Find ``bay`` in the picture and read it; None when it cannot be found.
+def place_and_read(
+    observed: Observed, bay: Bay, unsettled: Callable[[BoxPx], float] = lambda _box: 0.0
+) -> Placed:
+    """Find ``bay`` in the picture and read it.
 
     The place is refined by what the reading pairs, which is more than the first guess paired.
+    ``unsettled`` says which share of a box in px is in motion.
     """
     pose = locate_bay(observed, bay)
     if pose is None:
-        return None
-    reading = _read(observed, bay, pose)
+        return _not_found(bay)
+    reading = _read(observed, bay, pose, unsettled)
     for _ in range(REFITS):
         refined = _refit(observed, bay, reading, pose)
         if refined is None or refined.support <= pose.support:
             break
-        pose, reading = refined, _read(observed, bay, refined)
+        pose, reading = refined, _read(observed, bay, refined, unsettled)
     if pose.support < MIN_SUPPORT:
-        return None
-    return pose, reading
+        return _not_found(bay)
+    return Placed(
+        pose,
+        reading.slots,
+        used=frozenset(reading.paired[:, 1].tolist()),
+        unplanned=frozenset(reading.unplanned.tolist()),
+    )
 
 
-def _read(observed: Observed, bay: Bay, pose: BayPose) -> BayReading:
+def _read(
+    observed: Observed, bay: Bay, pose: BayPose, unsettled: Callable[[BoxPx], float]
+) -> BayReading:
     width_px, height_px = observed.size_px
 
     def visibility(box: BoxPx) -> float:
         x1, y1, x2, y2 = box
         inside_x = max(0.0, min(x2, width_px) - max(x1, 0.0))
         inside_y = max(0.0, min(y2, height_px) - max(y1, 0.0))
-        return inside_x * inside_y / max((x2 - x1) * (y2 - y1), 1e-9)
+        in_picture = inside_x * inside_y / max((x2 - x1) * (y2 - y1), 1e-9)
+        return in_picture * (1.0 - unsettled(box)) if in_picture > 0 else 0.0
 
     return read_bay(observed, bay, pose.bay_points, pose.image_points, visibility)
 
 
 def _refit(observed: Observed, bay: Bay, reading: BayReading, pose: BayPose) -> BayPose | None:
     facings = [facing for level in levels_of(bay) for facing in level.facings]
-    if len(reading.paired) < 4:
+    if len(reading.paired) == 0:
         return None
     planned = [facings[k] for k in reading.paired[:, 0]]
-    left = np.array([facing.left for facing in planned])
-    bottom = np.array([facing.bottom for facing in planned])
-    right = left + np.array([facing.width for facing in planned])
-    top = bottom + np.array([facing.height for facing in planned])
-    x1, y1, x2, y2 = observed.facings_xyxy_px[reading.paired[:, 1]].T
-    bay_points = np.concatenate(
-        [np.column_stack(p) for p in ((left, bottom), (right, bottom), (left, top), (right, top))]
-    )
-    image_points = np.concatenate(
-        [np.column_stack(p) for p in ((x1, y2), (x2, y2), (x1, y1), (x2, y1))]
-    )
-    return fit_plane(bay_points, image_points, np.tile(x2 - x1, 4), len(facings), pose.cost)
+    boxes = observed.facings_xyxy_px[reading.paired[:, 1]]
+    return fit_plane(planned, boxes, len(facings), pose.cost)
 
 
-def _not_found(bay: Bay, slot_id: object) -> SlotReading:
-    slot = next(slot for slot in bay.slots if slot.id == slot_id)
-    return SlotReading(
-        slot=slot.id,
-        state=State.UNKNOWN,
-        confidence=0.0,
-        facings_expected=slot.facings,
-        facings_seen=0,
-        visibility=0.0,
-        reason=f"bay {bay.number} was not found in the picture",
+def _not_found(bay: Bay) -> Placed:
+    reason = f"bay {bay.number} was not found in the picture"
+    return Placed(
+        None,
+        tuple(
+            SlotReading(
+                slot=slot.id,
+                state=State.UNKNOWN,
+                confidence=0.0,
+                facings_expected=slot.facings,
+                facings_seen=0,
+                visibility=0.0,
+                reason=reason,
+            )
+            for slot in bay.slots
+        ),
     )

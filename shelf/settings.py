@@ -71,6 +71,24 @@ def load_settings(path: Path, model: type[Model]) -> Model:
         raise ConfigError(problems_of(error, model, str(path))) from error
 
 
+def with_paths_from(folder: Path, settings: Model) -> Model:
+    """Return ``settings`` with every relative path in it taken from ``folder``."""
+    changes = {
+        name: _with_paths(folder, getattr(settings, name)) for name in type(settings).model_fields
+    }
+    return settings.model_copy(update=changes)
+
+
+def _with_paths(folder: Path, value: Any) -> Any:
+    if isinstance(value, Path):
+        return folder / value
+    if isinstance(value, BaseModel):
+        return with_paths_from(folder, value)
+    if isinstance(value, tuple | list):
+        return type(value)(_with_paths(folder, item) for item in value)
+    return value
+
+
 def problems_of(error: ValidationError, model: type[BaseModel], where: str) -> list[Problem]:
     """Return one `Problem` per error, each with the path of its field: ``cameras[2].source``."""
     return [

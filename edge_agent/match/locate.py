@@ -7,6 +7,7 @@ plane of the bay.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -23,7 +24,7 @@ from edge_agent.match.items import (
     with_holes,
 )
 from edge_agent.match.observed import Observed
-from edge_agent.match.planned import Level, levels_of
+from edge_agent.match.planned import Level, PlannedFacing, levels_of
 from edge_agent.match.rows import Row, find_rows
 from edge_agent.match.sequence import align
 from shelf import Bay
@@ -55,7 +56,7 @@ class BayPose:
 
     def bay_points(self, points_px: Floats) -> Floats:
         """Take (n,2) px to (n,2) points of the bay."""
-        return project(np.linalg.inv(self.image_from_bay), points_px)
+        return project(np.asarray(np.linalg.inv(self.image_from_bay), dtype=np.float64), points_px)
 
 
 def project(transform: Floats, points: Floats) -> Floats:
@@ -92,7 +93,7 @@ def _scales(observed: Observed, levels: tuple[Level, ...], rows: tuple[Row, ...]
     order = np.argsort(ratios)
     share = np.cumsum(weights[order]) / weights.sum()
     picks = np.interp((0.1, 0.3, 0.5, 0.7, 0.9), share, ratios[order])
-    return np.exp(np.unique(np.round(picks, 2)))
+    return np.asarray(np.exp(np.unique(np.round(picks, 2))), dtype=np.float64)
 
 
 def _align_rows(
@@ -137,7 +138,7 @@ def _row_items(observed: Observed, row: Row) -> Items:
 
 def _turned(boxes_xyxy_px: Floats) -> Floats:
     """Boxes with y up: left, bottom, right, top."""
-    return boxes_xyxy_px[:, [0, 3, 2, 1]] * np.array([1.0, -1.0, 1.0, -1.0])
+    return np.asarray(boxes_xyxy_px[:, [0, 3, 2, 1]] * np.array([1.0, -1.0, 1.0, -1.0]))
 
 
 def _fit(
@@ -146,57 +147,56 @@ def _fit(
     pairs: list[tuple[int, int, Items, NDArray[np.int64]]],
     cost: float,
 ) -> BayPose | None:
-    """Fit the plane to the feet of the paired facings."""
-    bay_points: list[tuple[float, float]] = []
-    image_points: list[tuple[float, float]] = []
-    widths_px: list[float] = []
-    rows = set()
+    planned: list[PlannedFacing] = []
+    boxes: list[Floats] = []
     for i, _, items, item_of in pairs:
         for facing, item in zip(levels[i].facings, item_of, strict=True):
-            if item < 0 or items.kind[item] != Kind.FACING:
-                continue
-            box = observed.facings_xyxy_px[items.source[item]]
-            rows.add(i)
-            bay_points += [
-                (facing.left, facing.bottom),
-                (facing.left + facing.width, facing.bottom),
-                (facing.left, facing.bottom + facing.height),
-                (facing.left + facing.width, facing.bottom + facing.height),
-            ]
-            image_points += [
-                (box[0], box[3]),
-                (box[2], box[3]),
-                (box[0], box[1]),
-                (box[2], box[1]),
-            ]
-            widths_px += [box[2] - box[0]] * 4
-    if len(bay_points) < 4 * MIN_PAIRED:
+            if item >= 0 and items.kind[item] == Kind.FACING:
+                planned.append(facing)
+                boxes.append(observed.facings_xyxy_px[items.source[item]])
+    if not planned:
         return None
-    planned = sum(len(level.facings) for level in levels)
-    return fit_plane(
-        np.array(bay_points), np.array(image_points), np.array(widths_px), planned, cost
-    )
+    total = sum(len(level.facings) for level in levels)
+    return fit_plane(planned, np.array(boxes), total, cost)
 
 
 def fit_plane(
-    bay_points: Floats, image_points: Floats, widths_px: Floats, planned: int, cost: float
+    facings: Sequence[PlannedFacing], boxes_xyxy_px: Floats, planned: int, cost: float
 ) -> BayPose | None:
-    """Fit ``image_from_bay`` to pairs of points, four a facing; None when they do not agree."""
-    threshold_px = INLIER_WIDTHS * float(np.median(widths_px))
+    """Fit ``image_from_bay`` to planned facings and the boxes (n,4) that answer them.
+
+    ``planned`` is how many facings the bay plans in all. None when there are too few pairs or
+    they do not agree.
+    """
+    if len(facings) < MIN_PAIRED:
+        return None
+    left = np.array([facing.left for facing in facings])
+    bottom = np.array([facing.bottom for facing in facings])
+    right = left + np.array([facing.width for facing in facings])
+    top = bottom + np.array([facing.height for facing in facings])
+    x1, y1, x2, y2 = boxes_xyxy_px.T
+    bay_points = np.column_stack(
+        (np.concatenate((left, right, left, right)), np.concatenate((bottom, bottom, top, top)))
+    )
+    image_points = np.column_stack(
+        (np.concatenate((x1, x2, x1, x2)), np.concatenate((y2, y2, y1, y1)))
+    )
+    threshold_px = INLIER_WIDTHS * float(np.median(x2 - x1))
     affine, _ = cv2.estimateAffine2D(
         bay_points, image_points, method=cv2.RANSAC, ransacReprojThreshold=threshold_px
     )
     if affine is None:
         return None
-    transform = np.vstack((affine, (0.0, 0.0, 1.0)))
-    plane, _ = cv2.findHomography(bay_points, image_points, cv2.RANSAC, threshold_px)
-    if plane is not None and _is_sane(plane, bay_points):
-        transform = plane
+    transform: Floats = np.vstack((affine, (0.0, 0.0, 1.0))).astype(np.float64)
+    found, _ = cv2.findHomography(bay_points, image_points, cv2.RANSAC, threshold_px)
+    if found is not None:
+        plane = np.asarray(found, dtype=np.float64)
+        transform = plane if _is_sane(plane, bay_points) else transform
     if not _is_sane(transform, bay_points):
         return None
     off = np.linalg.norm(project(transform, bay_points) - image_points, axis=1)
     support = float((off < threshold_px).sum() / 4 / planned)
-    return BayPose(np.asarray(transform, dtype=np.float64), support, cost)
+    return BayPose(transform, support, cost)
 
 
 def _is_sane(transform: Floats, bay_points: Floats) -> bool:

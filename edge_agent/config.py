@@ -1,0 +1,138 @@
+"""The site file: one node, its broker, its planograms and its cameras."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from edge_agent.broker_settings import BrokerSettings
+from edge_agent.occupancy import Rules
+from edge_agent.sources.settings import SourceSettings
+from shelf.settings import Settings, load_settings, with_paths_from
+from shelf.topics import Node, name_fault
+
+
+def _topic_name(text: str) -> str:
+    if fault := name_fault(text):
+        raise ValueError(fault)
+    return text
+
+
+Name = Annotated[str, AfterValidator(_topic_name)]
+"""One level of a topic."""
+
+
+class OutboxSettings(Settings):
+    """Where events wait until the center has them."""
+
+    path: Path = Field(Path("state/outbox.sqlite"), description="The SQLite file.")
+    max_bytes: int = Field(
+        256 * 1024 * 1024, ge=65_536, description="Beyond this the oldest events are given up."
+    )
+
+
+class PlanogramSettings(Settings):
+    """A planogram file and the aisle whose bays it plans."""
+
+    file: Path
+    aisle: Name
+
+
+class Mask(Settings):
+    """A rectangle of the picture that is blacked out before anything else sees it.
+
+    In shares of the picture's width and height, so that a change of resolution does no harm.
+    """
+
+    x1: float = Field(ge=0, le=1)
+    y1: float = Field(ge=0, le=1)
+    x2: float = Field(ge=0, le=1)
+    y2: float = Field(ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.x2 <= self.x1 or self.y2 <= self.y1:
+            raise ValueError("x1 < x2 and y1 < y2")
+        return self
+
+
+class CameraSettings(Settings):
+    """One camera and what it looks at."""
+
+    id: Name
+    aisle: Name
+    bays: tuple[Annotated[int, Field(ge=1, le=999)], ...] = Field(
+        min_length=1, description="The bays of the aisle that it sees, from the left."
+    )
+    source: SourceSettings
+    look_every_secs: float = Field(
+        10.0, ge=0.5, le=3600, description="Time between two looks; 10 suits most bays."
+    )
+    calibration: Path | None = Field(
+        None, description="Without one the bay is searched for in every look."
+    )
+    masks: tuple[Mask, ...] = ()
+
+
+class HealthSettings(Settings):
+    """The agent's own page for operators; bound to this machine unless told otherwise."""
+
+    port: int = Field(ge=1, le=65535)
+    host: str = "127.0.0.1"
+
+
+class Site(Settings):
+    """The site file."""
+
+    tenant: Name
+    site: Name
+    node: Name
+    broker: BrokerSettings
+    outbox: OutboxSettings = OutboxSettings()
+    planograms: tuple[PlanogramSettings, ...] = Field(min_length=1)
+    cameras: tuple[CameraSettings, ...] = Field(min_length=1)
+    model: Path | None = Field(
+        None, description="A model's folder or ONNX file; the shipped one if absent."
+    )
+    catalog: Path | None = Field(None, description="Folder with pictures of the products.")
+    workers: int = Field(2, ge=1, le=64, description="Threads that share one model.")
+    decide: Rules = Rules()
+    health: HealthSettings | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        ids = [camera.id for camera in self.cameras]
+        for camera_id in ids:
+            if ids.count(camera_id) > 1:
+                raise ValueError(f"each camera id once, got {camera_id!r} {ids.count(camera_id)}x")
+        aisles = [planogram.aisle for planogram in self.planograms]
+        for aisle in aisles:
+            if aisles.count(aisle) > 1:
+                raise ValueError(f"one planogram for each aisle, got two for {aisle!r}")
+        for camera in self.cameras:
+            if camera.aisle not in aisles:
+                raise ValueError(
+                    f"a planogram for the aisle {camera.aisle!r} of camera {camera.id!r}"
+                )
+        return self
+
+    @property
+    def address(self) -> Node:
+        """The node's address on the broker."""
+        return Node(self.tenant, self.site, self.node)
+
+    @property
+    def digest(self) -> str:
+        """Identifies this configuration: the first 12 hex digits of a sha256."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
+
+
+def load_site(path: Path) -> Site:
+    """Read the site file; relative paths in it are taken from its folder.
+
+    Raises `shelf.ConfigError` with every problem found.
+    """
+    return with_paths_from(path.resolve().parent, load_settings(path, Site))

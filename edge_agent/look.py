@@ -1,0 +1,179 @@
+"""One look: from a picture to the readings of the slots that it shows.
+
+With a calibration each bay is warped to its front plane first, so that the detector sees it
+frontal and at the size it was trained on. Without one the bay is searched for in the picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration import BayView, Calibration, Rectifier
+from detector import GAP, PRODUCT, Detections, Detector
+from edge_agent.audit import place_and_read
+from edge_agent.frames import ImageBgr
+from edge_agent.match import BayReading, Observed, read_bay
+from edge_agent.recognise import Recogniser
+from shelf import Bay, BoxPx, Found, SlotReading, State
+
+Floats = NDArray[np.float64]
+Unsettled = Callable[[BoxPx], float]
+"""Share (0..1) of a box of the camera's picture in which something moves."""
+
+MARGIN_SHARE = 0.04
+"""How much of the bay's height the rectified picture shows beyond it on each side."""
+
+ENLARGE_LIMIT = 1.25
+"""A bay is not warped to more px per mm than this multiple of what the camera sees."""
+
+MIN_FIT_FACINGS = 8
+MIN_FIT_SHARE = 0.4
+"""With as many facings seen in a bay, this share must answer planned ones; else the camera does
+not look where its calibration says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The readings of one look, in planogram order; boxes are px of the camera's picture.
+
+    ``misfits`` names bays in which what is seen does not fit the calibration.
+    """
+
+    readings: tuple[SlotReading, ...]
+    misfits: tuple[int, ...] = ()
+
+
+def observe_picture(
+    image_bgr: ImageBgr, found: Detections, recogniser: Recogniser | None
+) -> Observed:
+    """Return ``found`` in the form the matching takes, with the facings recognised."""
+    facings, gaps = found.of_class(PRODUCT), found.of_class(GAP)
+    boxes = facings.boxes_xyxy_px.astype(np.float64)
+    return Observed(
+        size_px=(image_bgr.shape[1], image_bgr.shape[0]),
+        facings_xyxy_px=boxes,
+        facing_scores=facings.scores.astype(np.float64),
+        gaps_xyxy_px=gaps.boxes_xyxy_px.astype(np.float64),
+        gap_scores=gaps.scores.astype(np.float64),
+        skus=recogniser.skus if recogniser else (),
+        similarity=recogniser.similarity(image_bgr, boxes) if recogniser else None,
+    )
+
+
+class Looker:
+    """Reads the bays that one camera sees. ``look`` may be called from any one thread at a time.
+
+    Warp tables are made at the first picture of each size.
+    """
+
+    def __init__(
+        self,
+        detector: Detector,
+        bays: Sequence[Bay],
+        recogniser: Recogniser | None = None,
+        calibration: Calibration | None = None,
+    ) -> None:
+        self._detector = detector
+        self._bays = tuple(bays)
+        self._recogniser = recogniser
+        self._calibration = calibration
+        self._size_px: tuple[int, int] | None = None
+        self._views: list[tuple[Bay, BayView, Rectifier]] = []
+
+    def look(self, image_bgr: ImageBgr, unsettled: Unsettled = lambda _box: 0.0) -> Look:
+        """Return what ``image_bgr`` says of each slot.
+
+        Raises `calibration.CalibrationError` when the picture cannot be the calibrated one.
+        """
+        if self._calibration is None:
+            return self._search(image_bgr, unsettled)
+        size_px = (image_bgr.shape[1], image_bgr.shape[0])
+        if size_px != self._size_px:
+            self._views = [self._view(bay, size_px) for bay in self._bays]
+            self._size_px = size_px
+        readings: list[SlotReading] = []
+        misfits = []
+        for bay, view, rectifier in self._views:
+            reading, fits = self._read(image_bgr, bay, view, rectifier, unsettled)
+            readings += reading
+            if not fits:
+                misfits.append(bay.number)
+        return Look(tuple(readings), tuple(misfits))
+
+    def _view(self, bay: Bay, size_px: tuple[int, int]) -> tuple[Bay, BayView, Rectifier]:
+        assert self._calibration is not None
+        view = self._calibration.view(bay.number, size_px)
+        seen = view.px_per_mm((0.0, 0.0, bay.width_mm, bay.height_mm))
+        margin = MARGIN_SHARE * bay.height_mm
+        whole = max(bay.width_mm, bay.height_mm) + 2 * margin
+        wanted = self._detector.manifest.input.size_px / whole
+        scale = min(wanted, ENLARGE_LIMIT * seen) if seen > 0 else wanted
+        return bay, view, view.rectifier(bay.width_mm, bay.height_mm, margin, scale)
+
+    def _read(
+        self,
+        image_bgr: ImageBgr,
+        bay: Bay,
+        view: BayView,
+        rectifier: Rectifier,
+        unsettled: Unsettled,
+    ) -> tuple[tuple[SlotReading, ...], bool]:
+        frontal = rectifier.apply(image_bgr)
+        observed = observe_picture(frontal, self._detector.detect(frontal), self._recogniser)
+
+        def visibility(box: BoxPx) -> float:
+            left, top, right, bottom = box
+            corners = rectifier.bay_from_rectified([(left, bottom), (right, top)])
+            in_picture = view.visible_share((*corners[0], *corners[1]))
+            return in_picture * (1.0 - unsettled(self._in_camera(box, rectifier)))
+
+        reading = read_bay(
+            observed, bay, rectifier.bay_from_rectified, rectifier.rectified_from_bay, visibility
+        )
+        fits = _fits(reading)
+        return tuple(
+            self._in_camera_px(slot, rectifier, "" if fits else "the camera may have moved")
+            for slot in reading.slots
+        ), fits
+
+    def _search(self, image_bgr: ImageBgr, unsettled: Unsettled) -> Look:
+        found = self._detector.detect_at_best_scale(image_bgr)
+        observed = observe_picture(image_bgr, found, self._recogniser)
+        readings: list[SlotReading] = []
+        for bay in self._bays:
+            placed = place_and_read(observed, bay, unsettled)
+            readings += placed.slots
+        return Look(tuple(readings))
+
+    def _in_camera_px(self, slot: SlotReading, rectifier: Rectifier, fault: str) -> SlotReading:
+        """The reading with its boxes in the camera's picture; unknown when there is a fault."""
+        box = slot.box_xyxy_px
+        moved = replace(
+            slot,
+            box_xyxy_px=None if box is None else self._in_camera(box, rectifier),
+            found=tuple(
+                Found(item.sku, item.confidence, self._in_camera(item.box_xyxy_px, rectifier))
+                for item in slot.found
+            ),
+        )
+        if fault:
+            return replace(moved, state=State.UNKNOWN, confidence=0.0, reason=fault)
+        return moved
+
+    @staticmethod
+    def _in_camera(box: BoxPx, rectifier: Rectifier) -> BoxPx:
+        left, top, right, bottom = box
+        points = rectifier.image_from_rectified(
+            [(left, top), (right, top), (right, bottom), (left, bottom)]
+        )
+        low, high = np.nanmin(points, axis=0), np.nanmax(points, axis=0)
+        return (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
+
+
+def _fits(reading: BayReading) -> bool:
+    seen = len(reading.unplanned) + len(reading.paired)
+    return seen < MIN_FIT_FACINGS or len(reading.paired) >= MIN_FIT_SHARE * seen

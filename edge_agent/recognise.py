@@ -1,0 +1,55 @@
+"""Which product a facing shows: the detector's catalogue, asked for the planned SKUs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector import Catalog, ColourLayoutEmbedder, Embedder, crops_of
+from edge_agent.frames import ImageBgr
+from shelf import Planogram
+
+Floats = NDArray[np.float64]
+
+_log = logging.getLogger(__name__)
+
+
+class Recogniser:
+    """Compares facings with a catalogue whose pictures are named after SKUs or products.
+
+    ``skus`` are the planned SKUs that the catalogue has a picture of; the catalogue may hold
+    more products than the planogram, they are compared too.
+    """
+
+    def __init__(self, catalog: Catalog, embedder: Embedder, planogram: Planogram) -> None:
+        catalog.check_embedder(embedder)
+        self._catalog = catalog
+        self._embedder = embedder
+        by_name = {name: sku for sku, name in planogram.names.items()}
+        self.skus = tuple(
+            key if key in planogram.names else by_name.get(key, key) for key in catalog.keys
+        )
+        self.unpictured = tuple(sorted(set(planogram.names) - set(self.skus)))
+
+    @classmethod
+    def load(cls, folder: Path, planogram: Planogram) -> Self:
+        """Read the catalogue in ``folder``; raises `detector.CatalogError`."""
+        embedder = ColourLayoutEmbedder()
+        return cls(Catalog.from_folder(folder, embedder), embedder, planogram)
+
+    def similarity(self, image_bgr: ImageBgr, boxes_xyxy_px: Floats) -> Floats:
+        """Return (n, len(skus)): how alike each facing is to each product, higher is more."""
+        if len(boxes_xyxy_px) == 0:
+            return np.zeros((0, len(self.skus)))
+        crops = crops_of(image_bgr, boxes_xyxy_px.astype(np.float32))
+        return np.asarray(self._catalog.similarities(self._embedder.embed(crops)), dtype=np.float64)
+
+
+def catalog_gaps(recogniser: Recogniser, planogram: Planogram) -> Sequence[str]:
+    """Return the names of planned products that the catalogue has no picture of."""
+    return [planogram.names[sku] for sku in recogniser.unpictured]
