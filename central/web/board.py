@@ -1,0 +1,293 @@
+"""From rows and planograms to what the page says: pure, and without the time of day.
+
+Because nothing here depends on the moment of rendering (the browser counts the ages), the same
+rows give the same page, and a part is sent to a browser only when it says something else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from central.web import words
+from central.web.drawing import DrawnBay, DrawnSlot, draw, without_planogram
+from central.web.rows import AlertRow, FoundProduct, NodeRow, SiteRows, SlotRow
+from shelf import CameraState, PlannedSlot, Planogram, SlotId, State
+
+_SEVERITY = {State.OUT_OF_STOCK: 0, State.MISPLACED: 1, State.LOW: 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that limits what can be seen: ``text`` reads on to "since ..."."""
+
+    key: str
+    text: str
+    since_utc: datetime
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The header in numbers and words. ``osa_percent`` is None when no slot can be seen.
+
+    ``watched_by`` names cameras that work, ``notices`` says what does not; ``counts`` are slots
+    by state.
+    """
+
+    slots: int
+    seen: int
+    osa_percent: int | None
+    open_alerts: int
+    watched_by: str
+    watching: str
+    counts: tuple[tuple[State, int], ...]
+    notices: tuple[Notice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AlertCard:
+    """One alert in words."""
+
+    row: AlertRow
+    name: str
+    place: str
+    headline: str
+    found: str
+    open_for: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SlotView:
+    """One slot as drawn: ``filled`` of its facings are there; ``spoken`` is all of it in words."""
+
+    key: str
+    state: State
+    drawn: DrawnSlot
+    filled: int
+    label: str
+    spoken: str
+
+
+@dataclass(frozen=True, slots=True)
+class BayView:
+    """One bay with its slots, in the order of `DrawnBay.slots`."""
+
+    drawn: DrawnBay
+    slots: tuple[SlotView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AisleView:
+    """One aisle; ``unplanned`` are reported slots that its planogram file does not hold."""
+
+    aisle: str
+    source: str
+    bays: tuple[BayView, ...]
+    unplanned: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """All parts of the page for one site."""
+
+    summary: Summary
+    alerts: tuple[AlertCard, ...]
+    closed: tuple[AlertCard, ...]
+    aisles: tuple[AisleView, ...]
+
+
+def build_board(rows: SiteRows, planograms: Mapping[str, Planogram]) -> Board:
+    """Return the page of one site; ``planograms`` are by aisle."""
+    by_aisle = _slots_by_aisle(rows, planograms)
+    names = product_names(rows, planograms)
+    aisles = tuple(
+        _aisle(aisle, slots, planograms.get(aisle)) for aisle, slots in sorted(by_aisle.items())
+    )
+    all_slots = [slot for slots in by_aisle.values() for slot in slots.values()]
+    seen = [slot for slot in all_slots if slot.state is not State.UNKNOWN]
+    available = sum(slot.state.is_available for slot in seen)
+    cards = [_card(row, names) for row in rows.open_alerts]
+    cards.sort(key=lambda card: _rank(card.row, planograms))
+    summary = Summary(
+        slots=len(all_slots),
+        seen=len(seen),
+        osa_percent=100 * available // len(seen) if seen else None,
+        open_alerts=len(cards),
+        watched_by=_watched_by(rows),
+        watching=_watching(aisles, len(all_slots)),
+        counts=tuple((state, sum(s.state is state for s in all_slots)) for state in State),
+        notices=tuple(_notices(rows)),
+    )
+    closed = tuple(
+        replace(_card(row, names), open_for=words.duration(row.closed_utc - row.since_utc))
+        for row in rows.closed_alerts
+        if row.closed_utc is not None
+    )
+    return Board(summary, tuple(cards), closed, aisles)
+
+
+def product_names(rows: SiteRows, planograms: Mapping[str, Planogram]) -> dict[str, str]:
+    """Return product names by SKU, from the planograms and what nodes have said."""
+    names = {slot.sku: slot.name for slot in rows.slots if slot.name}
+    for planogram in planograms.values():
+        names |= planogram.names
+    return names
+
+
+def found_in_words(found: Iterable[FoundProduct], names: Mapping[str, str]) -> str:
+    """``Lemon tea (84 %) and a product that is not known (40 %)``; each product once."""
+    best: dict[str, float] = {}
+    for item in found:
+        name = names.get(item.sku, item.sku) if item.sku else "a product that is not known"
+        best[name] = max(best.get(name, 0.0), item.confidence)
+    return words.listed(
+        [f"{name} ({100 * share:.0f}\N{NO-BREAK SPACE}%)" for name, share in best.items()]
+    )
+
+
+def headline(state: State, seen: int, expected: int) -> str:
+    """The state in words, with what is left where that matters."""
+    if state is State.LOW:
+        return f"{words.STATE_WORDS[state]}: {seen} of {expected} left"
+    return words.STATE_WORDS[state]
+
+
+def _rank(row: AlertRow, planograms: Mapping[str, Planogram]) -> tuple[float, int, float]:
+    """Planned priority first, then severity, then the newest."""
+    try:
+        priority = planograms[row.aisle].slot(row.slot).priority
+    except KeyError:
+        priority = 1.0
+    return -priority, _SEVERITY.get(row.state, 3), -row.opened_utc.timestamp()
+
+
+def _card(row: AlertRow, names: Mapping[str, str]) -> AlertCard:
+    return AlertCard(
+        row=row,
+        name=row.name or names.get(row.sku, row.sku),
+        place=words.place(row.aisle, row.slot),
+        headline=headline(row.state, row.facings_seen, row.facings_expected),
+        found=found_in_words(row.found, names) if row.state is State.MISPLACED else "",
+    )
+
+
+def _slots_by_aisle(
+    rows: SiteRows, planograms: Mapping[str, Planogram]
+) -> dict[str, dict[SlotId, SlotRow]]:
+    """Return every planned or reported slot; a planned one that nobody reported is unknown."""
+    slots: dict[str, dict[SlotId, SlotRow]] = {}
+    for aisle, planogram in planograms.items():
+        slots[aisle] = {planned.id: not_looked_at(aisle, planned) for planned in planogram.slots}
+    for row in rows.slots:
+        slots.setdefault(row.aisle, {})[row.slot] = row
+    return slots
+
+
+def not_looked_at(aisle: str, planned: PlannedSlot) -> SlotRow:
+    """Return the row of a slot that no node has reported yet."""
+    return SlotRow(
+        aisle=aisle,
+        slot=planned.id,
+        state=State.UNKNOWN,
+        since_utc=None,
+        sku=planned.sku,
+        name=planned.name,
+        facings_expected=planned.facings,
+        facings_seen=0,
+        confidence=0.0,
+        reason="not looked at yet",
+    )
+
+
+def _aisle(aisle: str, slots: Mapping[SlotId, SlotRow], planogram: Planogram | None) -> AisleView:
+    unplanned: tuple[str, ...] = ()
+    if planogram is None:
+        layout = without_planogram(
+            list(slots),
+            {key: (row.sku, row.name or row.sku) for key, row in slots.items()},
+            {key: row.facings_expected for key, row in slots.items()},
+        )
+        source = "no planogram file: equal widths"
+    else:
+        layout = planogram
+        source = f"planogram {planogram.name}"
+        planned = {slot.id for slot in planogram.slots}
+        unplanned = tuple(
+            f"{row.name or row.sku}, {key.in_words}: {words.STATE_WORDS[row.state]}"
+            for key, row in sorted(slots.items())
+            if key not in planned
+        )
+    bays = tuple(
+        BayView(bay, tuple(_slot_view(slot, slots[slot.id]) for slot in bay.slots))
+        for bay in draw(layout)
+    )
+    return AisleView(aisle, source, bays, unplanned)
+
+
+def _slot_view(drawn: DrawnSlot, row: SlotRow) -> SlotView:
+    name = row.name or drawn.planned.name
+    count = f"{row.facings_seen}/{row.facings_expected}"
+    label = {
+        State.STOCKED: name,
+        State.LOW: f"{count} {name}",
+        State.OUT_OF_STOCK: f"{count} {name}",
+        State.MISPLACED: f"wrong {name}",
+        State.UNKNOWN: name,
+    }[row.state]
+    seen = f"{row.facings_seen} of {words.counted(row.facings_expected, 'facing')} seen"
+    return SlotView(
+        key=f"{row.aisle}/{row.slot}",
+        state=row.state,
+        drawn=drawn,
+        filled=0 if row.state is State.UNKNOWN else min(row.facings_seen, len(drawn.facings)),
+        label=drawn.label(label),
+        spoken=f"{name}: {words.STATE_WORDS[row.state]}, {seen}, {row.slot.in_words}",
+    )
+
+
+def _watching(aisles: Iterable[AisleView], slots: int) -> str:
+    parts = [
+        f"{words.counted(len(view.bays), 'bay')} of aisle {view.aisle}"
+        for view in aisles
+        if view.bays
+    ]
+    if not parts:
+        return "nothing yet: no node has reported a slot"
+    return f"{words.counted(slots, 'slot')} in {words.listed(parts)}"
+
+
+def _watched_by(rows: SiteRows) -> str:
+    offline = {node.node for node in rows.nodes if not node.is_online}
+    good = [
+        camera.camera
+        for camera in rows.cameras
+        if camera.state is CameraState.OK and camera.node not in offline
+    ]
+    if not good:
+        return "no camera at present" if rows.cameras else "no camera has reported yet"
+    return f"{'camera' if len(good) == 1 else 'cameras'} {words.listed(good)}"
+
+
+def _notices(rows: SiteRows) -> Iterable[Notice]:
+    offline = {node.node: node for node in rows.nodes if not node.is_online}
+    for node in offline.values():
+        yield _node_notice(node)
+    for camera in rows.cameras:
+        if camera.state is CameraState.OK or camera.node in offline:
+            continue
+        yield Notice(
+            f"camera-{camera.node}-{camera.camera}",
+            f"Camera {camera.camera} {words.CAMERA_WORDS[camera.state]}",
+            camera.since_utc,
+            camera.detail,
+        )
+
+
+def _node_notice(node: NodeRow) -> Notice:
+    return Notice(
+        f"node-{node.node}",
+        f"Agent {node.node} is offline and all it watches is as last seen",
+        node.time_utc,
+    )

@@ -1,0 +1,147 @@
+"""What the page asks of the database. The only module of the page that knows the tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, Table, select, union
+
+from central import tables
+from central.web.rows import (
+    AlertRow,
+    CameraRow,
+    FoundProduct,
+    NodeRow,
+    Site,
+    SiteRows,
+    SlotRow,
+)
+from shelf import CameraState, SlotId, State
+
+CLOSED_ALERTS = 10
+"""How many of the last closed alerts are shown."""
+
+
+class Moment(StrEnum):
+    """Which of the two pictures of an event."""
+
+    NOW = "now"
+    BEFORE = "before"
+
+
+def read_sites(connection: Connection) -> list[Site]:
+    """Return every site that anything was heard of, in order."""
+    known = union(
+        *(
+            select(table.c.tenant, table.c.site)
+            for table in (tables.slot_states, tables.nodes, tables.cameras, tables.alerts)
+        )
+    )
+    return sorted(Site(row.tenant, row.site) for row in connection.execute(known))
+
+
+def read_site(connection: Connection, site: Site) -> SiteRows:
+    """Return everything that the page shows of ``site``."""
+    open_alerts, closed_alerts = _alerts(connection, site)
+    nodes, cameras = tables.nodes, tables.cameras
+    return SiteRows(
+        slots=tuple(_slot(row) for row in _of_site(connection, tables.slot_states, site)),
+        open_alerts=open_alerts,
+        closed_alerts=closed_alerts,
+        nodes=tuple(
+            NodeRow(row["node"], row["state"] == "online", row["time_utc"])
+            for row in sorted(_of_site(connection, nodes, site), key=lambda row: row["node"])
+        ),
+        cameras=tuple(
+            CameraRow(
+                row["node"],
+                row["camera"],
+                CameraState(row["state"]),
+                row["since_utc"],
+                row["detail"],
+            )
+            for row in sorted(
+                _of_site(connection, cameras, site), key=lambda row: (row["camera"], row["node"])
+            )
+        ),
+    )
+
+
+def read_picture(connection: Connection, event_id: str, moment: Moment) -> bytes | None:
+    """Return a JPEG, or None when there is none."""
+    evidence = tables.evidence
+    query = select(evidence.c[moment.value]).where(evidence.c.event_id == event_id)
+    picture: bytes | None = connection.execute(query).scalar_one_or_none()
+    return picture
+
+
+def _of_site(connection: Connection, table: Table, site: Site) -> Iterator[RowMapping]:
+    query = select(table).where(table.c.tenant == site.tenant, table.c.site == site.site)
+    yield from connection.execute(query).mappings()
+
+
+def _alerts(
+    connection: Connection, site: Site
+) -> tuple[tuple[AlertRow, ...], tuple[AlertRow, ...]]:
+    """Return open alerts, and the last closed ones, newest first."""
+    alerts, evidence = tables.alerts, tables.evidence
+    query = (
+        select(
+            alerts,
+            evidence.c.event_id.label("picture"),
+            evidence.c.before.is_not(None).label("has_before"),
+        )
+        .outerjoin(evidence, evidence.c.event_id == alerts.c.evidence)
+        .where(alerts.c.tenant == site.tenant, alerts.c.site == site.site)
+    )
+    is_open = alerts.c.closed_utc.is_(None)
+    opened = query.where(is_open).order_by(alerts.c.opened_utc.desc())
+    closed = query.where(~is_open).order_by(alerts.c.closed_utc.desc()).limit(CLOSED_ALERTS)
+    return (
+        tuple(_alert(row) for row in connection.execute(opened).mappings()),
+        tuple(_alert(row) for row in connection.execute(closed).mappings()),
+    )
+
+
+def _found(items: Sequence[Mapping[str, Any]] | None) -> tuple[FoundProduct, ...]:
+    return tuple(FoundProduct(item.get("sku"), float(item["confidence"])) for item in items or ())
+
+
+def _slot(row: RowMapping) -> SlotRow:
+    return SlotRow(
+        aisle=row["aisle"],
+        slot=SlotId.parse(row["slot"]),
+        state=State(row["state"]),
+        since_utc=row["since_utc"],
+        sku=row["sku"],
+        name=row["name"],
+        facings_expected=row["facings_expected"],
+        facings_seen=row["facings_seen"],
+        confidence=row["confidence"],
+        reason=row["reason"],
+        found=_found(row["found"]),
+    )
+
+
+def _alert(row: RowMapping) -> AlertRow:
+    return AlertRow(
+        id=row["alert"],
+        aisle=row["aisle"],
+        slot=SlotId.parse(row["slot"]),
+        state=State(row["state"]),
+        since_utc=row["since_utc"],
+        opened_utc=row["opened_utc"],
+        sku=row["sku"],
+        name=row["name"],
+        facings_expected=row["facings_expected"],
+        facings_seen=row["facings_seen"],
+        confidence=row["confidence"],
+        reason=row["reason"],
+        found=_found(row["found"]),
+        closed_utc=row["closed_utc"],
+        closed_reason=row["closed_reason"],
+        picture=row["picture"],
+        has_before=bool(row["has_before"]),
+    )

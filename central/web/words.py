@@ -1,0 +1,60 @@
+"""How states, places and durations are said to a person."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from shelf import CameraState, SlotId, State
+
+STATE_WORDS = {
+    State.STOCKED: "Stocked",
+    State.LOW: "Running low",
+    State.OUT_OF_STOCK: "Out of stock",
+    State.MISPLACED: "Wrong product",
+    State.UNKNOWN: "Cannot see",
+}
+
+CAMERA_WORDS = {
+    CameraState.STALE: "sends no new pictures",
+    CameraState.DARK: "sees too little light",
+    CameraState.MOVED: "has moved and must be calibrated again",
+    CameraState.OFFLINE: "cannot be reached",
+}
+
+
+def place(aisle: str, slot: SlotId) -> str:
+    """``aisle a12, bay 1, shelf 3 from the bottom, 2nd from the left``."""
+    return f"aisle {aisle}, {slot.in_words}"
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 slot``, ``2 slots``; ``noun`` is one whose plural ends in s."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def listed(names: list[str]) -> str:
+    """``c1``, ``c1 and c2``, ``c1, c2 and c3``."""
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def duration(span: timedelta) -> str:
+    """A span as a person says it: ``40 s``, ``12 min``, ``3 h 05 min``, ``2 days``."""
+    secs = max(0, round(span.total_seconds()))
+    if secs < 60:
+        return f"{secs} s"
+    minutes = secs // 60
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 24:
+        return f"{hours} h {minutes:02d} min"
+    return counted(hours // 24, "day")
+
+
+def shortened(text: str, characters: int) -> str:
+    """Return ``text`` in at most ``characters``, cut with an ellipsis; empty below 3."""
+    if len(text) <= characters:
+        return text
+    return f"{text[: characters - 1].rstrip()}…" if characters >= 3 else ""
