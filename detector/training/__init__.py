@@ -1,3 +1,4 @@
 """Makes detectors: labels, crops, training, export, evaluation.
 
-Needs the ``train`` extra."""
+Needs the ``train`` extra.
+"""
