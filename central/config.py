@@ -1,0 +1,96 @@
+"""The configuration of the central part, as ``shelfwatch central --config FILE`` reads it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, field_validator
+
+from central.broker_settings import BrokerSettings
+from shelf.settings import Settings, load_settings
+from shelf.topics import name_fault
+
+SQLITE = "sqlite:///"
+
+
+def _check_name(text: str) -> str:
+    if fault := name_fault(text):
+        raise ValueError(f"expected {fault}")
+    return text
+
+
+class Http(Settings):
+    """Where the web pages are served."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        8080, description="Port to listen on; 0 takes a free one."
+    )
+
+
+class AislePlanogram(Settings):
+    """The planogram of one aisle, for the names and places that the pages show."""
+
+    tenant: str = Field(description="The tenant, as in the topics.")
+    site: str = Field(description="The site, as in the topics.")
+    aisle: str = Field(description="The aisle, as in the topics.")
+    file: Path = Field(description="Planogram file, relative to this configuration.")
+
+    @field_validator("tenant", "site", "aisle")
+    @classmethod
+    def _check_names(cls, text: str) -> str:
+        return _check_name(text)
+
+
+class Look(Settings):
+    """Where the present picture of a camera can be seen."""
+
+    camera: str = Field(description="The camera's id.")
+    url: str = Field(description="URL of a JPEG picture.")
+
+
+class Central(Settings):
+    """Broker, database and web pages of the central part."""
+
+    database_url: str = Field(
+        "sqlite:///central.sqlite",
+        description="SQLAlchemy URL; a SQLite file is relative to this configuration.",
+    )
+    broker: BrokerSettings = Field(description="The broker to listen to.")
+    http: Http = Field(default_factory=Http, description="The web pages.")
+    planograms: tuple[AislePlanogram, ...] = Field((), description="Planograms by aisle.")
+    looks: tuple[Look, ...] = Field((), description="Pictures of cameras, where they exist.")
+
+    @field_validator("planograms")
+    @classmethod
+    def _check_aisles(cls, planograms: tuple[AislePlanogram, ...]) -> tuple[AislePlanogram, ...]:
+        seen = set()
+        for planogram in planograms:
+            key = (planogram.tenant, planogram.site, planogram.aisle)
+            if key in seen:
+                raise ValueError(f"expected each aisle once, got {'/'.join(key)} twice")
+            seen.add(key)
+        return planograms
+
+    def beside(self, folder: Path) -> Central:
+        """Return the configuration with relative paths taken from ``folder``."""
+        database_url = self.database_url
+        if database_url.startswith(SQLITE):
+            database_url = f"{SQLITE}{folder / database_url.removeprefix(SQLITE)}"
+        planograms = tuple(
+            planogram.model_copy(update={"file": folder / planogram.file})
+            for planogram in self.planograms
+        )
+        return self.model_copy(
+            update={
+                "database_url": database_url,
+                "broker": self.broker.beside(folder),
+                "planograms": planograms,
+            }
+        )
+
+
+def load_central(path: Path) -> Central:
+    """Read ``path``; relative paths in it become absolute. Raises `shelf.errors.ConfigError`."""
+    return load_settings(path, Central).beside(path.resolve().parent)
