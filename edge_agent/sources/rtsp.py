@@ -14,6 +14,10 @@ from edge_agent.sources.settings import RtspSettings
 from edge_agent.sources.source import Grab, SourceError
 
 _READ_SECS = 5.0
+_CLOSE_SECS = 1.0
+
+# Without these the library watches the stream for 5 s to learn its frame rate, which nobody asks.
+_OPTIONS = {"fflags": "discardcorrupt", "fpsprobesize": "0", "analyzeduration": "2000000"}
 
 
 class RtspSource:
@@ -43,8 +47,10 @@ class RtspSource:
             while self._newest is None:
                 if self._failure is not None:
                     raise SourceError(f"{self._name}: {self._failure}")
+                if self._is_closed.is_set():
+                    raise SourceError(f"{self._name}: closed")
                 left_secs = end_secs - time.monotonic()
-                if left_secs <= 0 or self._is_closed.is_set():
+                if left_secs <= 0:
                     raise SourceError(
                         f"{self._name}: no keyframe within {self._settings.timeout_secs:g} s"
                     )
@@ -53,12 +59,11 @@ class RtspSource:
         return newest
 
     def close(self) -> None:
-        """Stop reading; waits for the reader no longer than one read may take."""
+        """Stop reading. A reader that is stuck in a read ends by itself when its time is up."""
         self._is_closed.set()
         with self._news:
             self._news.notify_all()
-        if self._reader is not threading.current_thread():
-            self._reader.join(self._read_secs + 1.0)
+        self._reader.join(_CLOSE_SECS)
 
     @property
     def _read_secs(self) -> float:
@@ -88,7 +93,7 @@ class RtspSource:
             self._news.notify_all()
 
     def _read_stream(self, url: str) -> None:
-        options = {"rtsp_transport": self._settings.transport, "fflags": "discardcorrupt"}
+        options = {"rtsp_transport": self._settings.transport, **_OPTIONS}
         container = av.open(
             url, options=options, timeout=(self._settings.timeout_secs, self._read_secs)
         )

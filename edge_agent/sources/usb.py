@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import cv2
 import numpy as np
 
@@ -9,6 +11,7 @@ from edge_agent.sources.settings import UsbSettings
 from edge_agent.sources.source import Grab, SourceError
 
 _BUFFERED_FRAMES = 4
+_CLOSE_SECS = 1.0
 
 
 class UsbSource:
@@ -16,6 +19,7 @@ class UsbSource:
 
     def __init__(self, settings: UsbSettings) -> None:
         self._name = f"usb camera {settings.device}"
+        self._using = threading.Lock()
         self._capture = cv2.VideoCapture(settings.device)
         if not self._capture.isOpened():
             self._capture.release()
@@ -29,13 +33,18 @@ class UsbSource:
 
     def grab(self) -> Grab:
         """Return the newest picture; see `Source.grab`."""
-        for _ in range(_BUFFERED_FRAMES):
-            self._capture.grab()
-        good, image = self._capture.read()
+        with self._using:
+            for _ in range(_BUFFERED_FRAMES):
+                self._capture.grab()
+            good, image = self._capture.read()
         if not good or image is None or image.size == 0:
             raise SourceError(f"{self._name}: gave no picture; was it unplugged?")
         return Grab(np.asarray(image, dtype=np.uint8))
 
     def close(self) -> None:
-        """Release the device."""
-        self._capture.release()
+        """Release the device, unless a driver hangs in a grab: then releasing would crash."""
+        if self._using.acquire(timeout=_CLOSE_SECS):
+            try:
+                self._capture.release()
+            finally:
+                self._using.release()

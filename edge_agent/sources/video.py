@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Generator
 
 import av
 import numpy as np
@@ -21,6 +22,7 @@ class VideoSource:
         self._path = settings.path
         self._every_secs = settings.every_secs
         self.at_secs = 0.0
+        self._using = threading.Lock()
         try:
             self._container = av.open(str(settings.path))
         except (av.FFmpegError, OSError) as error:
@@ -33,16 +35,19 @@ class VideoSource:
 
     def grab(self) -> Grab:
         """Return the next picture; see `Source.grab`."""
-        try:
-            return next(self._frames)
-        except StopIteration:
-            raise EndOfSource(f"{self._path}: the video has ended") from None
+        with self._using:
+            found = next(self._frames, None)
+        if found is None:
+            raise EndOfSource(f"{self._path}: the video has ended")
+        return found
 
     def close(self) -> None:
         """Close the file."""
-        self._container.close()
+        with self._using:
+            self._frames.close()
+            self._container.close()
 
-    def _looks(self) -> Iterator[Grab]:
+    def _looks(self) -> Generator[Grab, None, None]:
         stream = self._container.streams.video[0]
         stream.thread_type = "AUTO"
         rate = float(stream.average_rate or 25)
