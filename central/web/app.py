@@ -29,7 +29,7 @@ from central.web import words
 from central.web.live import Changes, stream
 from central.web.pages import Look, Pages, Planograms
 from central.web.queries import Moment, read_picture, read_site
-from central.web.rows import AlertRow, Site, SlotRow
+from central.web.rows import NO_SITE, AlertRow, Site, SlotRow
 from central.web.security import SecurityHeaders, origin_of
 from shelf import SlotId
 
@@ -52,6 +52,9 @@ class Web:
         """The live page of one site."""
         sites = await run_in_threadpool(self._pages.sites)
         site = _asked_site(request, sites)
+        if sites and site not in sites:
+            known = ", ".join(other.site for other in sites)
+            raise HTTPException(404, f"no site {site.site}; there is {known}")
         parts = await self._pages.parts(site)
         looks = self._looks
         html = await run_in_threadpool(self._pages.draw_page, site, sites, parts, looks)
@@ -101,11 +104,11 @@ class Web:
 
     async def alerts_json(self, request: Request) -> Response:
         """Open and recently closed alerts of one site, or of all."""
-        return JSONResponse(await run_in_threadpool(self._alerts_json, self._wanted(request)))
+        return JSONResponse(await run_in_threadpool(self._alerts_json, request))
 
-    def _alerts_json(self, wanted: Site | None) -> dict[str, Any]:
+    def _alerts_json(self, request: Request) -> dict[str, Any]:
         answer: dict[str, list[dict[str, Any]]] = {"open": [], "closed": []}
-        for site in [wanted] if wanted else self._pages.sites():
+        for site in self._wanted(request):
             with self._database.read() as connection:
                 rows = read_site(connection, site)
             answer["open"] += [_alert_json(site, row) for row in rows.open_alerts]
@@ -114,11 +117,11 @@ class Web:
 
     async def slots_json(self, request: Request) -> Response:
         """The state of every slot, and nodes and cameras, of one site, or of all."""
-        return JSONResponse(await run_in_threadpool(self._slots_json, self._wanted(request)))
+        return JSONResponse(await run_in_threadpool(self._slots_json, request))
 
-    def _slots_json(self, wanted: Site | None) -> dict[str, Any]:
+    def _slots_json(self, request: Request) -> dict[str, Any]:
         answer: dict[str, list[dict[str, Any]]] = {"slots": [], "nodes": [], "cameras": []}
-        for site in [wanted] if wanted else self._pages.sites():
+        for site in self._wanted(request):
             with self._database.read() as connection:
                 rows = read_site(connection, site)
             answer["slots"] += [_slot_json(site, row) for row in rows.slots]
@@ -126,8 +129,9 @@ class Web:
             answer["cameras"] += [_plain(asdict(site) | asdict(row)) for row in rows.cameras]
         return answer
 
-    def _wanted(self, request: Request) -> Site | None:
-        return _asked_site(request, []) if "site" in request.query_params else None
+    def _wanted(self, request: Request) -> list[Site]:
+        sites = self._pages.sites()
+        return [_asked_site(request, sites)] if "site" in request.query_params else sites
 
     async def healthz(self, request: Request) -> Response:
         """200 while the database answers."""
@@ -189,15 +193,18 @@ async def _plain_error(request: Request, error: Exception) -> Response:
     return PlainTextResponse(error.detail, error.status_code, headers=error.headers)
 
 
-def _asked_site(request: Request, sites: Sequence[Site]) -> Site:
-    """Return the site that the query names, else the first of ``sites``."""
-    tenant = request.query_params.get("tenant")
+def _asked_site(request: Request, known: Sequence[Site]) -> Site:
+    """Return the site that the query names, else the first that is known.
+
+    ``tenant`` may be left out where one of ``known`` has the site.
+    """
     site = request.query_params.get("site")
-    if site is None and sites:
-        return sites[0]
-    if tenant is None and site is not None:
-        tenant = next((s.tenant for s in sites if s.site == site), None)
-    return Site(tenant or "-", site or "-")
+    tenant = request.query_params.get("tenant")
+    if site is None:
+        return known[0] if known else NO_SITE
+    if tenant is None:
+        tenant = next((s.tenant for s in known if s.site == site), "-")
+    return Site(tenant, site)
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from central.web import words
-from central.web.drawing import DrawnBay, DrawnSlot, draw, without_planogram
+from central.web.drawing import DrawnBay, DrawnSlot, Weight, draw, without_planogram
 from central.web.rows import AlertRow, FoundProduct, NodeRow, SiteRows, SlotRow
 from shelf import CameraState, PlannedSlot, Planogram, SlotId, State
 
@@ -20,7 +20,7 @@ _SEVERITY = {State.OUT_OF_STOCK: 0, State.MISPLACED: 1, State.LOW: 2}
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something that limits what can be seen: ``text`` reads on to "since ..."."""
+    """Something that limits what can be seen: ``text`` reads on to "for 5 min"."""
 
     key: str
     text: str
@@ -229,6 +229,7 @@ def _aisle(aisle: str, slots: Mapping[SlotId, SlotRow], planogram: Planogram | N
 def _slot_view(drawn: DrawnSlot, row: SlotRow) -> SlotView:
     name = row.name or drawn.planned.name
     count = f"{row.facings_seen}/{row.facings_expected}"
+    is_plain = row.state in (State.STOCKED, State.UNKNOWN)
     label = {
         State.STOCKED: name,
         State.LOW: f"{count} {name}",
@@ -241,8 +242,8 @@ def _slot_view(drawn: DrawnSlot, row: SlotRow) -> SlotView:
         key=f"{row.aisle}/{row.slot}",
         state=row.state,
         drawn=drawn,
-        filled=0 if row.state is State.UNKNOWN else min(row.facings_seen, len(drawn.facings)),
-        label=drawn.label(label),
+        filled=min(max(row.facings_seen, len(row.found)), len(drawn.facings)),
+        label=drawn.label(label, Weight.PLAIN if is_plain else Weight.BOLD),
         spoken=f"{name}: {words.STATE_WORDS[row.state]}, {seen}, {row.slot.in_words}",
     )
 
@@ -288,6 +289,7 @@ def _notices(rows: SiteRows) -> Iterable[Notice]:
 def _node_notice(node: NodeRow) -> Notice:
     return Notice(
         f"node-{node.node}",
-        f"Agent {node.node} is offline and all it watches is as last seen",
+        f"Agent {node.node} has been offline",
         node.time_utc,
+        "what it watches is shown as last seen",
     )

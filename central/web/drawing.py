@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from zlib import crc32
 
 from central.web.words import shortened
@@ -20,8 +21,13 @@ MARGIN = 26.0
 STRIP = 40.0
 """Height of the shelf-edge strip that carries the labels."""
 
-LETTER = 12.5
-"""Mean advance of a letter on the strip (its font size is 24 units)."""
+
+class Weight(Enum):
+    """How heavy a label is; the value is the mean advance of a letter at 24 units."""
+
+    PLAIN = 13.4
+    BOLD = 14.2
+
 
 MAX_BADGE = 44.0
 MIN_BADGE = 15.0
@@ -47,7 +53,7 @@ class DrawnSlot:
     """One slot: ``area`` is what can be tapped, ``box`` the planned products.
 
     ``facings`` go column by column from the left, each from the bottom. ``strip`` is None for a
-    slot that stands on another. ``letters`` is how many fit on the strip. ``tone`` (1 to `TONES`)
+    slot that stands on another. ``tone`` (1 to `TONES`)
     is the product's: it tells neighbours apart.
     """
 
@@ -60,12 +66,11 @@ class DrawnSlot:
     badge_y: float
     badge_radius: float
     strip: Box | None
-    letters: int
     tone: int
 
-    def label(self, text: str) -> str:
+    def label(self, text: str, weight: Weight) -> str:
         """Return ``text`` cut to the strip."""
-        return shortened(text, self.letters)
+        return shortened(text, int((self.box.width - 10) / weight.value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +136,6 @@ def _draw_slot(slot: PlannedSlot, shelf: Shelf, floor: float, scale: float) -> D
         badge_y=box.y + height / 2,
         badge_radius=max(MIN_BADGE, min(MAX_BADGE, width * 0.36, height * 0.36)),
         strip=strip,
-        letters=int((width - 10) / LETTER),
         tone=1 + crc32(slot.sku.encode()) % TONES,
     )
 

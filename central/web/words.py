@@ -15,11 +15,12 @@ STATE_WORDS = {
 }
 
 CAMERA_WORDS = {
-    CameraState.STALE: "sends no new pictures",
-    CameraState.DARK: "sees too little light",
-    CameraState.MOVED: "has moved and must be calibrated again",
-    CameraState.OFFLINE: "cannot be reached",
+    CameraState.STALE: "has sent no new picture",
+    CameraState.DARK: "has seen too little light",
+    CameraState.MOVED: "has not stood as it was calibrated",
+    CameraState.OFFLINE: "has been out of reach",
 }
+"""What keeps a camera from seeing; each reads on to "for 5 min"."""
 
 
 def place(aisle: str, slot: SlotId) -> str:

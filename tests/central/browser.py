@@ -1,0 +1,162 @@
+"""A real browser: Chromium, driven by chromedriver's WebDriver protocol over HTTP."""
+
+from __future__ import annotations
+
+import base64
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+CHROMIUM = shutil.which("chromium")
+DRIVER = shutil.which("chromedriver")
+ABSENT = "needs chromium and chromedriver (Debian: chromium, chromium-driver)"
+
+ARGUMENTS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+)
+
+LAPTOP = (1280, 800)
+PHONE = (390, 844)
+
+
+class Browser:
+    """One window. ``size`` is in CSS pixels."""
+
+    def __init__(self, client: httpx.Client, profile: Path) -> None:
+        self._client = client
+        options = {
+            "binary": CHROMIUM,
+            "args": [*ARGUMENTS, f"--user-data-dir={profile}"],
+        }
+        wanted = {"browserName": "chrome", "goog:chromeOptions": options}
+        answer = self._send("", {"capabilities": {"alwaysMatch": wanted}})
+        self._session = f"/{answer['sessionId']}"
+
+    def _send(self, path: str, body: dict[str, Any]) -> Any:
+        answer = self._client.post(f"/session{path}", json=body)
+        value = answer.json()["value"]
+        if answer.is_error:
+            raise RuntimeError(f"{path}: {value['error']}: {value['message']}")
+        return value
+
+    def devtools(self, command: str, **params: Any) -> Any:
+        """Run a command of the DevTools protocol."""
+        body = {"cmd": command, "params": params}
+        return self._send(f"{self._session}/goog/cdp/execute", body)
+
+    def resize(self, size: tuple[int, int], scale: float = 1.0) -> None:
+        """Give the page a size; one narrower than 500 px is a phone with touch."""
+        is_phone = size[0] < 500
+        self.devtools(
+            "Emulation.setDeviceMetricsOverride",
+            width=size[0],
+            height=size[1],
+            deviceScaleFactor=scale,
+            mobile=is_phone,
+        )
+        self.devtools("Emulation.setTouchEmulationEnabled", enabled=is_phone)
+
+    def scheme(self, scheme: str) -> None:
+        """Prefer ``light`` or ``dark``."""
+        feature = {"name": "prefers-color-scheme", "value": scheme}
+        self.devtools("Emulation.setEmulatedMedia", features=[feature])
+
+    def open(self, url: str) -> None:
+        """Load a page and wait until it is loaded."""
+        self._send(f"{self._session}/url", {"url": url})
+
+    def script(self, text: str, *arguments: Any) -> Any:
+        """Run the body of a JavaScript function and return what it returns."""
+        body = {"script": text, "args": list(arguments)}
+        return self._send(f"{self._session}/execute/sync", body)
+
+    def text(self, selector: str) -> str:
+        """Return the visible text of the first match, or an empty string."""
+        text = "const found = document.querySelector(arguments[0]); return found?.innerText ?? ''"
+        return str(self.script(text, selector))
+
+    def wait_for(self, text: str, *arguments: Any, timeout_secs: float = 15.0) -> Any:
+        """Return what the function body returns as soon as that is true."""
+        deadline = time.monotonic() + timeout_secs
+        while not (value := self.script(text, *arguments)):
+            if time.monotonic() > deadline:
+                page = self.text("body")
+                raise AssertionError(f"not within {timeout_secs} s: {text}\nthe page:\n{page}")
+            time.sleep(0.05)
+        return value
+
+    def errors(self) -> list[str]:
+        """Return what the console has complained of since the last call."""
+        log = self._send(f"{self._session}/se/log", {"type": "browser"})
+        return [entry["message"] for entry in log if entry["level"] == "SEVERE"]
+
+    def screenshot(self, path: Path, is_full_page: bool = False) -> None:
+        """Write a PNG of the window, or of the whole page."""
+        shot = self.devtools("Page.captureScreenshot", captureBeyondViewport=is_full_page)
+        path.write_bytes(base64.b64decode(shot["data"]))
+
+    def close(self) -> None:
+        """Close the window and end the browser."""
+        self._client.delete(f"/session{self._session}")
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody uses at present."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_until(is_true: Callable[[], object], timeout_secs: float = 15.0) -> None:
+    """Return as soon as ``is_true`` says so; an `AssertionError` when it does not."""
+    deadline = time.monotonic() + timeout_secs
+    while not is_true():
+        assert time.monotonic() < deadline, f"not within {timeout_secs} s"
+        time.sleep(0.05)
+
+
+@contextmanager
+def running_browser(folder: Path) -> Iterator[Browser]:
+    """Start a driver and a browser whose profile is in ``folder``."""
+    assert DRIVER is not None
+    port = free_port()
+    driver = subprocess.Popen(
+        [DRIVER, f"--port={port}", "--log-level=SEVERE"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+
+            def is_ready() -> bool:
+                try:
+                    return bool(client.get("/status").json()["value"]["ready"])
+                except httpx.TransportError:
+                    return False
+
+            wait_until(is_ready)
+            browser = Browser(client, folder / "profile")
+            try:
+                yield browser
+            finally:
+                browser.close()
+    finally:
+        driver.terminate()
+        driver.wait(timeout=10)

@@ -1,0 +1,182 @@
+"""The page over HTTP, on a real SQLite database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+from web_rows import NOW, planogram, stored_alert, stored_slot
+
+from central import tables
+from central.database import Database, insert_new
+from central.web.app import make_app
+from central.web.pages import Look
+from central.web.rows import Site
+
+EVIL = "<script>alert('x')</script>"
+SITE = Site("demo", "s0001")
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    opened = Database.open(f"sqlite:///{tmp_path / 'central.sqlite'}")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def client(database: Database) -> Iterator[TestClient]:
+    looks = [Look("c1", "http://127.0.0.1:9/cameras/c1/look.jpg")]
+    with TestClient(make_app(database, {SITE: {"a12": planogram()}}, looks)) as client:
+        yield client
+
+
+def insert(database: Database, table: str, *rows: Mapping[str, object]) -> None:
+    with database.write() as connection:
+        insert_new(connection, tables.metadata.tables[table], rows)
+
+
+def test_an_empty_database_still_gives_a_page(client: TestClient) -> None:
+    """It says what is being watched, and that nothing can be seen yet."""
+    page = client.get("/").text
+    assert "Nothing to do." in page
+    assert "Watching 4 slots in 2 bays of aisle a12" in page
+    assert "no camera has reported yet" in page
+
+
+def test_without_any_site_the_page_says_so(database: Database) -> None:
+    """Neither a planogram nor a node."""
+    with TestClient(make_app(database, {})) as client:
+        page = client.get("/").text
+    assert "No store yet" in page
+    assert "no node has reported a slot" in page
+
+
+def test_text_of_files_and_nodes_is_escaped_everywhere(
+    client: TestClient, database: Database
+) -> None:
+    """Product names and reasons come from outside."""
+    found = [{"sku": EVIL, "confidence": 0.5}]
+    row: dict[str, Any] = {"name": EVIL, "reason": EVIL, "state": "misplaced", "found": found}
+    insert(database, "slot_states", stored_slot(**row), stored_slot("b09/s9/p09", **row))
+    insert(database, "alerts", stored_alert(**row), stored_alert("e2", **row, closed_utc=NOW))
+    camera = {"tenant": "demo", "site": "s0001", "node": "e1", "camera": "c1", "state": "dark"}
+    times = {"since_utc": NOW, "time_utc": NOW, "calibration_score": None}
+    insert(database, "cameras", camera | times | {"detail": EVIL})
+    for path in ("/", "/card?tenant=demo&site=s0001&slot=a12/b01/s1/p01"):
+        text = client.get(path).text
+        assert EVIL not in text
+        assert "&lt;script&gt;" in text
+
+
+def test_the_page_loads_nothing_from_elsewhere(client: TestClient) -> None:
+    """Only its own files, and pictures from the agents that are configured."""
+    policy = client.get("/").headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src 'self';" in policy
+    assert "img-src 'self' http://127.0.0.1:9;" in policy
+    assert "unsafe" not in policy
+    for path in ("/healthz", "/static/page.js", "/evidence/none/now.jpg"):
+        assert client.get(path).headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "http://a;script-src *", "/look.jpg"])
+def test_a_look_that_is_no_http_url_is_refused(database: Database, url: str) -> None:
+    """It would weaken the policy or never load."""
+    with pytest.raises(ValueError, match="expected"):
+        make_app(database, {}, [Look("c1", url)])
+
+
+def test_alerts_are_there_for_programs(client: TestClient, database: Database) -> None:
+    """Open and closed, with place, picture and times."""
+    insert(database, "alerts", stored_alert(), stored_alert("e2", "b02/s1/p01", closed_utc=NOW))
+    insert(
+        database,
+        "evidence",
+        {"event_id": "e1", "now": b"\xff\xd8\xff1", "before": None, "time_utc": NOW},
+    )
+    answer = client.get("/api/alerts.json?tenant=demo&site=s0001").json()
+    (alert,) = answer["open"]
+    assert alert["slot"] == "a12/b01/s1/p01"
+    assert alert["place"].startswith("aisle a12, bay 1")
+    assert alert["opened_utc"] == "2026-11-21T12:30:00+00:00"
+    assert (alert["now"], alert["before"]) == ("/evidence/e1/now.jpg", None)
+    assert [closed["id"] for closed in answer["closed"]] == ["e2"]
+    assert client.get("/api/alerts.json?site=s0001").json() == answer
+    assert client.get("/api/alerts.json?site=other").json() == {"open": [], "closed": []}
+
+
+def test_slots_nodes_and_cameras_are_there_for_programs(
+    client: TestClient, database: Database
+) -> None:
+    """One object a slot, with its state."""
+    insert(database, "slot_states", stored_slot())
+    node = {"tenant": "demo", "site": "s0001", "node": "e1", "state": "online"}
+    insert(database, "nodes", node | {"time_utc": NOW, "epoch": 1, "version": "1"})
+    answer = client.get("/api/slots.json").json()
+    assert [(s["slot"], s["state"]) for s in answer["slots"]] == [("a12/b01/s1/p01", "stocked")]
+    assert [(n["node"], n["is_online"]) for n in answer["nodes"]] == [("e1", True)]
+    assert answer["cameras"] == []
+
+
+def test_pictures_are_served_as_jpeg_and_only_when_they_exist(
+    client: TestClient, database: Database
+) -> None:
+    """Now, before, and neither."""
+    row = {"event_id": "e1", "now": b"\xff\xd8\xff1", "before": b"\xff\xd8\xff2", "time_utc": NOW}
+    insert(database, "evidence", row)
+    now = client.get("/evidence/e1/now.jpg")
+    assert (now.content, now.headers["content-type"]) == (b"\xff\xd8\xff1", "image/jpeg")
+    assert client.get("/evidence/e1/before.jpg").content == b"\xff\xd8\xff2"
+    assert client.get("/evidence/e2/now.jpg").status_code == 404
+    assert client.get("/evidence/e1/after.jpg").status_code == 404
+
+
+def test_an_alert_shows_its_pictures_when_they_have_arrived(
+    client: TestClient, database: Database
+) -> None:
+    """The event comes first, its pictures later."""
+    insert(database, "alerts", stored_alert())
+    assert "/evidence/" not in client.get("/").text
+    row = {"event_id": "e1", "now": b"\xff\xd8\xff1", "before": None, "time_utc": NOW}
+    insert(database, "evidence", row)
+    client.app.state.changes.notify()  # type: ignore[attr-defined]
+    page = client.get("/").text
+    assert 'src="/evidence/e1/now.jpg"' in page
+    assert "before.jpg" not in page
+
+
+def test_the_card_of_a_slot(client: TestClient, database: Database) -> None:
+    """Known, planned but never reported, unknown to all, and no slot at all."""
+    insert(database, "slot_states", stored_slot(state="low", facings_seen=1))
+    query = "/card?tenant=demo&site=s0001&slot="
+    known = client.get(f"{query}a12/b01/s1/p01").text
+    assert "1 of 3 seen" in known
+    assert "90 %" in known
+    assert "not looked at yet" in client.get(f"{query}a12/b01/s2/p01").text
+    assert client.get(f"{query}a12/b07/s1/p01").status_code == 404
+    refused = client.get(f"{query}cheese")
+    assert refused.status_code == 400
+    assert "a12/b01/s3/p02" in refused.text
+
+
+def test_several_stores_can_be_chosen(client: TestClient, database: Database) -> None:
+    """The first is shown; a link leads to each; one that does not exist is said to be missing."""
+    insert(database, "slot_states", stored_slot(site="s0002", name="Nutmeg"))
+    first = client.get("/").text
+    assert 'href="/?tenant=demo&amp;site=s0002"' in first
+    assert "Nutmeg" not in first
+    assert "Nutmeg" in client.get("/?tenant=demo&site=s0002").text
+    missing = client.get("/?tenant=demo&site=s9")
+    assert (missing.status_code, "there is s0001, s0002" in missing.text) == (404, True)
+
+
+def test_health_follows_the_database(client: TestClient, database: Database) -> None:
+    """200 while it answers, 503 when its tables are gone."""
+    assert client.get("/healthz").json() == {"status": "ok"}
+    tables.metadata.drop_all(database.engine)
+    answer = client.get("/healthz")
+    assert (answer.status_code, answer.json()["status"]) == (503, "failing")
