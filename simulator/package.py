@@ -1,0 +1,129 @@
+"""Packages drawn from nothing but their SKU: the same SKU always looks the same."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+from simulator.art import Colour, hsv
+from simulator.printing import draw_print, plain_side
+from simulator.shapes import ROUND, Kind, Profile, alpha_of, lit_flat, lit_round, lit_soft, profile
+from simulator.sprite import Pixels, opaque, premultiply
+
+LONG_SIDE_PX = 380
+"""Length of a package's longer side in its texture."""
+
+_WORDS = {
+    Kind.BOTTLE: "oil vinegar ketchup juice cola water shampoo syrup milk sauce cleaner beer wine",
+    Kind.CAN: "beans soup tuna can peas sweetcorn tomatoes lemonade tonic chickpeas",
+    Kind.JAR: "jam honey mustard olives pickles pesto spread coffee mayonnaise",
+    Kind.BAG: "chips crisps nuts rice flour sugar pasta lentils bag penne fusilli",
+}
+
+_ASPECTS = {
+    Kind.BOTTLE: (1.9, 5.0),
+    Kind.CAN: (0.7, 2.1),
+    Kind.JAR: (0.8, 2.0),
+    Kind.BAG: (0.8, 2.1),
+}
+"""Height over width that a shape may have."""
+
+_UNSEEN: Pixels = np.zeros((1, 1, 4), np.uint8)
+
+
+@dataclass(frozen=True)
+class Package:
+    """How one SKU looks; sizes in mm, textures premultiplied BGRA.
+
+    ``front`` faces the shopper; ``side`` and ``top`` are seen of boxes only. ``lid`` is the
+    colour of a round package's upper end, ``outline`` (H,) the half width in each row of
+    ``front``, 1 being half of ``width_mm``.
+    """
+
+    kind: Kind
+    width_mm: float
+    height_mm: float
+    depth_mm: float
+    front: Pixels
+    side: Pixels
+    top: Pixels
+    lid: Colour
+    outline: Profile
+
+
+def seed_of(*parts: object) -> int:
+    """Return a 63-bit number that depends only on ``parts``."""
+    digest = hashlib.blake2b("|".join(map(str, parts)).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1
+
+
+def kind_of(sku: str, name: str, width_mm: float, height_mm: float) -> Kind:
+    """Return the shape: what the name says, else what the proportions allow."""
+    words = set(name.lower().replace(",", " ").split())
+    aspect = height_mm / width_mm
+    for kind, known in _WORDS.items():
+        low, high = _ASPECTS[kind]
+        if words & set(known.split()) and low <= aspect <= high:
+            return kind
+    random = np.random.default_rng(seed_of("kind", sku))
+    if aspect > 2.1:
+        chances = {Kind.BOTTLE: 0.75, Kind.BOX: 0.25}
+    elif aspect > 1.15:
+        chances = {Kind.BOX: 0.42, Kind.CAN: 0.18, Kind.JAR: 0.16, Kind.BAG: 0.24}
+    else:
+        chances = {Kind.BOX: 0.72, Kind.JAR: 0.1, Kind.BAG: 0.18}
+    return list(chances)[int(random.choice(len(chances), p=list(chances.values())))]
+
+
+@lru_cache(maxsize=600)
+def package_of(
+    sku: str, name: str, width_mm: float, height_mm: float, long_side_px: int = LONG_SIDE_PX
+) -> Package:
+    """Return the look of ``sku`` at the size of one facing; ``name`` is printed on it."""
+    kind = kind_of(sku, name, width_mm, height_mm)
+    random = np.random.default_rng(seed_of("look", sku))
+    depth_mm = width_mm
+    if kind not in ROUND:
+        depth_mm = float(np.clip(width_mm * random.uniform(0.3, 0.8), 30, 160))
+    scale = long_side_px / max(width_mm, height_mm)
+    width, height = max(24, round(width_mm * scale)), max(24, round(height_mm * scale))
+    depth = max(12, round(depth_mm * scale))
+    art = draw_print((height, width), name, random)
+    outline = profile(kind, height, random)
+    lid = hsv(random.random(), 0.7, 0.6) if random.random() < 0.6 else (185, 190, 193)
+    if kind is Kind.CAN:
+        lid = (185, 190, 193)
+    if kind in ROUND:
+        front = lit_round(art.picture, outline, kind, lid, random)
+    elif kind is Kind.BAG:
+        front = lit_soft(art.picture, random)
+    else:
+        front = lit_flat(art.picture, random)
+    bgra = opaque(front)
+    bgra[:, :, 3] = alpha_of(outline, width)
+    return Package(
+        kind=kind,
+        width_mm=width_mm,
+        height_mm=height_mm,
+        depth_mm=depth_mm,
+        front=premultiply(bgra),
+        side=opaque(plain_side((height, depth), art)) if kind is Kind.BOX else _UNSEEN,
+        top=opaque(plain_side((depth, width), art)) if kind is Kind.BOX else _UNSEEN,
+        lid=lid,
+        outline=outline,
+    )
+
+
+def packshot(package: Package) -> Pixels:
+    """Return the package alone on white, BGR uint8, as a catalogue shows it."""
+    pad = 14
+    height, width = package.front.shape[:2]
+    out = np.full((height + 2 * pad, width + 2 * pad, 3), 255, np.uint8)
+    keep = cv2.merge([cv2.bitwise_not(np.ascontiguousarray(package.front[:, :, 3]))] * 3)
+    colours = np.ascontiguousarray(package.front[:, :, :3])
+    out[pad : pad + height, pad : pad + width] = cv2.add(keep, colours)
+    return out

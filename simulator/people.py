@@ -1,0 +1,319 @@
+"""People before the shelves: plain figures with clothes, seen by the same camera."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import pairwise
+from math import cos, pi, sin
+
+import cv2
+import numpy as np
+
+from simulator.art import Colour, hsv, mix
+from simulator.geometry import Camera
+from simulator.package import seed_of
+from simulator.sprite import Sprite, premultiply
+
+
+class Prop(StrEnum):
+    """What a person has along."""
+
+    NOTHING = "nothing"
+    BASKET = "basket"
+    TROLLEY = "trolley"
+    CARTON = "carton"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One person at a moment.
+
+    ``x_mm`` and ``z_mm`` are the feet in the aisle. ``heading`` is -1 or 1 for one who walks to
+    the left or right, 0 for one who faces the shelf. ``stride`` is the walk's phase in steps.
+    ``reach_mm`` is a point that the right hand is at.
+    """
+
+    look: int
+    x_mm: float
+    z_mm: float
+    heading: int = 0
+    stride: float = 0.0
+    reach_mm: tuple[float, float, float] | None = None
+    prop: Prop = Prop.NOTHING
+    is_staff: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    height_mm: float
+    girth: float
+    skin: Colour
+    hair: Colour
+    shirt: Colour
+    trousers: Colour
+    shoes: Colour
+    long_hair: bool
+    stripes: bool
+
+
+def _look_of(person: Person) -> _Look:
+    random = np.random.default_rng(seed_of("person", person.look))
+    skin = hsv(random.uniform(0.04, 0.08), random.uniform(0.25, 0.6), random.uniform(0.35, 0.95))
+    shirt = hsv(random.random(), random.uniform(0, 0.8), random.uniform(0.12, 0.9))
+    trousers = hsv(
+        random.choice([0.6, 0.62, 0.1]), random.uniform(0, 0.6), random.uniform(0.1, 0.5)
+    )
+    long_hair, stripes = bool(random.random() < 0.45), bool(random.random() < 0.25)
+    if person.is_staff:
+        shirt, trousers, stripes = (60, 120, 30), (45, 40, 38), False
+    return _Look(
+        height_mm=float(random.uniform(1560, 1880)),
+        girth=float(random.uniform(0.9, 1.25)),
+        skin=skin,
+        hair=hsv(random.uniform(0.02, 0.12), random.uniform(0.1, 0.7), random.uniform(0.05, 0.7)),
+        shirt=shirt,
+        trousers=trousers,
+        shoes=hsv(random.random(), random.uniform(0, 0.5), random.uniform(0.1, 0.8)),
+        long_hair=long_hair,
+        stripes=stripes,
+    )
+
+
+class _Figure:
+    """Draws limbs given in the aisle's mm onto one picture, nearest last."""
+
+    def __init__(self, camera: Camera) -> None:
+        self._camera = camera
+        width, height = camera.canvas_size_px
+        self.bgra = np.zeros((height, width, 4), np.uint8)
+        self._used: list[tuple[int, int, int, int]] = []
+
+    def _px(self, point: tuple[float, float, float]) -> tuple[int, int]:
+        x, y = self._camera.canvas_px(np.array([point]))[0]
+        return round(float(np.clip(x, -9e3, 9e3)) * 16), round(float(np.clip(y, -9e3, 9e3)) * 16)
+
+    def limb(
+        self, points: list[tuple[float, float, float]], radii_mm: list[float], colour: Colour
+    ) -> None:
+        """Draw a chain of joints, rounded, lit from above left."""
+        px = [self._px(p) for p in points]
+        radii = [r * self._camera.px_per_mm(p) for p, r in zip(points, radii_mm, strict=True)]
+        for shrink, shade in ((1.0, 0.62), (0.8, 0.85), (0.5, 1.0), (0.2, 1.06)):
+            tone = tuple(min(255, int(c * shade)) for c in colour)
+            offset = (1 - shrink) * 0.35
+            for (a, b), (ra, rb) in zip(pairwise(px), pairwise(radii), strict=True):
+                a = (round(a[0] - ra * offset * 16), round(a[1] - ra * offset * 16))
+                b = (round(b[0] - rb * offset * 16), round(b[1] - rb * offset * 16))
+                self._cone(a, b, ra * shrink, rb * shrink, (*tone, 255))
+
+    def _cone(
+        self, a: tuple[int, int], b: tuple[int, int], ra: float, rb: float, tone: tuple[int, ...]
+    ) -> None:
+        along = np.array([b[0] - a[0], b[1] - a[1]], dtype=np.float64)
+        length = max(float(np.hypot(*along)), 1.0)
+        nx, ny = -along[1] / length * 16, along[0] / length * 16
+        quad = np.array(
+            [
+                [a[0] + nx * ra, a[1] + ny * ra],
+                [b[0] + nx * rb, b[1] + ny * rb],
+                [b[0] - nx * rb, b[1] - ny * rb],
+                [a[0] - nx * ra, a[1] - ny * ra],
+            ]
+        )
+        cv2.fillConvexPoly(self.bgra, np.round(quad).astype(np.int32), tone, cv2.LINE_AA, 4)
+        for centre, r in ((a, ra), (b, rb)):
+            cv2.circle(self.bgra, centre, max(1, round(r * 16)), tone, -1, cv2.LINE_AA, 4)
+
+    def shape(self, points: list[tuple[float, float, float]], colour: Colour) -> None:
+        """Fill a polygon."""
+        px = np.array([self._px(p) for p in points], dtype=np.int32)
+        cv2.fillPoly(self.bgra, [px], (*colour, 255), cv2.LINE_AA, 4)
+
+    def sprite(self) -> Sprite | None:
+        """Return what was drawn, cut to its box."""
+        x, y, width, height = cv2.boundingRect(np.ascontiguousarray(self.bgra[:, :, 3]))
+        if width < 2 or height < 2:
+            return None
+        piece = self.bgra[y : y + height, x : x + width]
+        return Sprite(x, y, premultiply(np.ascontiguousarray(piece)))
+
+
+def person_sprite(person: Person, camera: Camera) -> Sprite | None:
+    """Return the person on ``camera``'s canvas, or None when out of sight."""
+    if camera.position_mm[2] - person.z_mm < 250:
+        return None
+    look = _look_of(person)
+    k = look.height_mm / 1750
+    figure = _Figure(camera)
+    x, z, g = person.x_mm, person.z_mm, look.girth
+    swing = sin(person.stride * pi) if person.heading else 0.0
+    lift = abs(cos(person.stride * pi)) * 18 * k if person.heading else 0.0
+    if person.prop is Prop.TROLLEY:
+        _trolley(figure, x + 620 * (person.heading or 1), z + 40)
+    if person.prop is Prop.CARTON:
+        _cartons(figure, x + 430, z + 60, person.look)
+    hip_y, shoulder_y, head_y = 930 * k, 1430 * k + lift, 1625 * k + lift
+    wide_hip, wide_shoulder = 120 * g * k, (165 if person.heading == 0 else 120) * g * k
+    for side in (-1, 1):
+        step = swing * side * 260 * k * person.heading
+        spread = 85 * side * k if person.heading == 0 else 20 * side * k
+        foot = (x + spread + step, 60.0 + max(0.0, step * side * 0.1), z + side * 20)
+        knee = (x + spread * 0.95 + step * 0.45 + 30 * person.heading, 500 * k, z + side * 20)
+        hip = (x + side * wide_hip * 0.55, hip_y, z + side * 20)
+        toe = (foot[0] + 110 * person.heading, 40.0, z + (20 if person.heading else -90))
+        figure.limb([foot, toe], [50 * k, 42 * k], look.shoes)
+        figure.limb([hip, knee, foot], [105 * k * g, 72 * k, 52 * k], look.trousers)
+    far, near = (-1, 1)
+    _arm(figure, person, look, k, shoulder_y, wide_shoulder, far, swing)
+    figure.limb(
+        [
+            (x, hip_y + 30, z + 10),
+            (x, (hip_y + shoulder_y) / 2, z + 10),
+            (x, shoulder_y - 40, z + 10),
+        ],
+        [wide_hip * 1.45, wide_hip * 1.4, wide_shoulder * 1.02],
+        look.shirt,
+    )
+    figure.limb(
+        [
+            (x - wide_shoulder, shoulder_y - 15, z + 10),
+            (x + wide_shoulder, shoulder_y - 15, z + 10),
+        ],
+        [70 * k, 70 * k],
+        look.shirt,
+    )
+    if look.stripes:
+        for i in range(5):
+            y = hip_y + 90 + i * 85 * k
+            figure.shape(
+                [
+                    (x - wide_hip * 1.3, y, z + 10),
+                    (x + wide_hip * 1.3, y, z + 10),
+                    (x + wide_hip * 1.3, y + 26, z + 10),
+                    (x - wide_hip * 1.3, y + 26, z + 10),
+                ],
+                mix(look.shirt, (255, 255, 255), 0.45),
+            )
+    _arm(figure, person, look, k, shoulder_y, wide_shoulder, near, swing)
+    figure.limb([(x, shoulder_y, z + 10), (x, head_y, z + 10)], [55 * k, 55 * k], look.skin)
+    ahead = 18 * person.heading
+    figure.limb(
+        [(x + ahead, head_y, z + 10), (x + ahead, head_y + 55, z + 10)], [80 * k, 84 * k], look.skin
+    )
+    back = -26 * person.heading
+    hair = [(x + back + ahead, head_y + 30, z + 20), (x + back * 0.4 + ahead, head_y + 75, z + 20)]
+    if look.long_hair:
+        hair.insert(0, (x + back * 1.4 + ahead, head_y - 110 * k, z + 20))
+    radii = ([78 * k] if look.long_hair else []) + [84 * k, 86 * k]
+    if person.heading:
+        radii = [r * 0.8 for r in radii]
+    figure.limb(hair, radii, look.hair)
+    if person.prop is Prop.BASKET:
+        _basket(figure, x + wide_shoulder + 60, hip_y - 60, z + 60)
+    return figure.sprite()
+
+
+def _arm(
+    figure: _Figure,
+    person: Person,
+    look: _Look,
+    k: float,
+    y: float,
+    wide: float,
+    side: int,
+    swing: float,
+) -> None:
+    x, z = person.x_mm + side * wide, person.z_mm + (40 if side > 0 else -20)
+    shoulder = (x, y - 20, z)
+    hand = (x + 35 * side - swing * side * 230 * k * person.heading, y - 560 * k, z - 30.0)
+    if side > 0 and person.reach_mm is not None:
+        hand = person.reach_mm
+    elif person.prop in (Prop.TROLLEY, Prop.CARTON) and person.heading:
+        hand = (person.x_mm + 330 * person.heading, 1020.0, z)
+    elbow = (
+        (shoulder[0] + hand[0]) / 2 + 40 * side,
+        (shoulder[1] + hand[1]) / 2 - 70 * k,
+        (shoulder[2] + hand[2]) / 2 + 30,
+    )
+    figure.limb([shoulder, elbow], [66 * k, 56 * k], look.shirt)
+    figure.limb(
+        [elbow, hand], [50 * k, 36 * k], mix(look.shirt, look.skin, 0.0 if look.stripes else 1.0)
+    )
+    figure.limb([hand, (hand[0], hand[1] - 30, hand[2] - 25)], [44 * k, 34 * k], look.skin)
+
+
+def _basket(figure: _Figure, x: float, y: float, z: float) -> None:
+    figure.shape(
+        [(x - 190, y, z), (x + 190, y, z), (x + 150, y - 210, z), (x - 150, y - 210, z)],
+        (40, 40, 190),
+    )
+    figure.shape(
+        [(x - 190, y, z), (x + 190, y, z), (x + 185, y - 30, z), (x - 185, y - 30, z)],
+        (60, 60, 230),
+    )
+
+
+def _trolley(figure: _Figure, x: float, z: float) -> None:
+    figure.shape(
+        [(x - 380, 1000, z), (x + 380, 940, z), (x + 330, 560, z), (x - 300, 520, z)],
+        (150, 155, 158),
+    )
+    for i in range(9):
+        at = x - 360 + i * 88
+        figure.limb([(at, 975 - i * 5, z), (at * 0.9 + x * 0.1, 545.0, z)], [5, 5], (95, 98, 100))
+    figure.limb([(x - 300, 520, z), (x + 330, 200, z)], [16, 16], (110, 112, 115))
+    for at in (x - 280, x + 320):
+        figure.limb([(at, 75, z), (at + 5, 75, z)], [62, 62], (35, 35, 38))
+
+
+def _cartons(figure: _Figure, x: float, z: float, look: int) -> None:
+    random = np.random.default_rng(seed_of("cartons", look))
+    y = 180.0
+    figure.limb([(x - 260, 140, z), (x + 300, 140, z)], [28, 28], (70, 70, 75))
+    for at in (x - 230, x + 260):
+        figure.limb([(at, 65, z), (at + 5, 65, z)], [60, 60], (35, 35, 38))
+    for _ in range(2):
+        wide, tall = random.uniform(230, 290), random.uniform(240, 330)
+        card = hsv(0.09, 0.45, random.uniform(0.55, 0.75))
+        figure.shape(
+            [(x - wide, y, z), (x + wide, y, z), (x + wide, y + tall, z), (x - wide, y + tall, z)],
+            card,
+        )
+        figure.shape(
+            [
+                (x - wide, y + tall * 0.46, z),
+                (x + wide, y + tall * 0.46, z),
+                (x + wide, y + tall * 0.54, z),
+                (x - wide, y + tall * 0.54, z),
+            ],
+            mix(card, (255, 255, 255), 0.35),
+        )
+        figure.shape(
+            [
+                (x - wide, y + tall, z),
+                (x + wide, y + tall, z),
+                (x + wide * 0.9, y + tall, z - 350),
+                (x - wide * 0.9, y + tall, z - 350),
+            ],
+            mix(card, (0, 0, 0), 0.25),
+        )
+        y += float(tall)
+
+
+def random_person(random: np.random.Generator, x_mm: float, z_mm: float) -> Person:
+    """Return somebody who stands or walks at a place."""
+    heading = int(random.choice([-1, 0, 0, 1]))
+    reach = None
+    if heading == 0 and random.random() < 0.6:
+        reach = (x_mm + float(random.uniform(-200, 450)), float(random.uniform(600, 1700)), 20.0)
+    return Person(
+        look=int(random.integers(0, 1 << 30)),
+        x_mm=x_mm,
+        z_mm=z_mm,
+        heading=heading,
+        stride=float(random.random() * 2),
+        reach_mm=reach,
+        prop=Prop(str(random.choice(list(Prop), p=[0.45, 0.2, 0.2, 0.15]))),
+        is_staff=bool(random.random() < 0.2),
+    )
