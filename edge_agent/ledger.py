@@ -54,11 +54,15 @@ class Ledger:
         rules: Rules,
         now_secs: float,
         now_utc: datetime,
+        *,
         new_id: Callable[[], str] = lambda: str(uuid7()),
+        clock: Callable[[], Clock] = lambda: Clock.UNSYNCED,
     ) -> None:
+        """Begin with every slot unknown; ``clock`` says whether ``now_utc`` can be trusted."""
         self._planograms = dict(planograms)
         self._rules = rules
         self._new_id = new_id
+        self._clock = clock
         self._judged: dict[Place, Judged] = {}
         self._memories: dict[Place, SlotMemory] = {
             (aisle, slot.id): first_memory(slot, now_secs, now_utc)
@@ -183,7 +187,7 @@ class Ledger:
             planogram=planogram.name,
             model=judged.model,
             calibration=judged.calibration,
-            clock=Clock.SYNCED,
+            clock=self._clock(),
         )
         return NewEvent(
             id=self._new_id(), time=now_utc, aisle=aisle, subject=f"{aisle}/{slot_id}", data=data

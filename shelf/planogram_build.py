@@ -75,7 +75,7 @@ def build_planogram(
     """
     if not rows:
         raise PlanogramError([Problem(where, "at least one slot", "none")])
-    problems = _contradictions(rows)
+    problems = contradictions(rows)
     if valid_from and valid_until and valid_until < valid_from:
         problems.append(
             Problem(f"{where}: valid_until", f"a day from {valid_from} on", str(valid_until))
@@ -99,7 +99,8 @@ def build_planogram(
     return Planogram(id, digest, tuple(bays), unit, valid_from, valid_until)
 
 
-def _contradictions(rows: Sequence[Row]) -> list[Problem]:
+def contradictions(rows: Sequence[Row]) -> list[Problem]:
+    """Return what rows say against each other or against themselves."""
     problems = []
     first_by_id: dict[SlotId, Row] = {}
     gtins: dict[str, Row] = {}

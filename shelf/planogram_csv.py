@@ -15,7 +15,7 @@ from difflib import get_close_matches
 
 from shelf.errors import PlanogramError, Problem
 from shelf.planogram import Planogram, Units
-from shelf.planogram_build import BoardRow, Row, build_planogram
+from shelf.planogram_build import BoardRow, Row, build_planogram, contradictions
 from shelf.slots import SlotId
 
 REQUIRED = ("bay", "shelf", "slot", "sku", "name", "facings_wide")
@@ -84,7 +84,7 @@ def parse_csv(text: str, where: str, default_id: str) -> Planogram:
                     )
                 )
     if problems:
-        raise PlanogramError(problems)
+        raise PlanogramError(problems + contradictions(rows))
     return build_planogram(
         where,
         rows,

@@ -59,7 +59,7 @@ def load_settings(path: Path, model: type[Model]) -> Model:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}: line {mark.line + 1} column {mark.column + 1}" if mark else str(path)
         raise ConfigError(
-            [Problem(where, "YAML", str(getattr(error, "problem", None) or error))]
+            [Problem(where, "valid YAML", str(getattr(error, "problem", None) or error))]
         ) from error
     if raw is None:
         raw = {}

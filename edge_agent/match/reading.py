@@ -66,15 +66,10 @@ def read_bay(
         mismatch = observed.mismatch(level.skus)
         item_of, shift = _align_level(level, items, mismatch)
         for k, facing in enumerate(level.facings):
+            item = int(item_of[k])
+            unlike = float(mismatch[items.source[item], k]) if item >= 0 and len(mismatch) else 0.0
             answered = _answer(
-                observed,
-                facing,
-                float(shift[k]),
-                items,
-                int(item_of[k]),
-                image_from_bay,
-                float(mismatch[items.source[item_of[k]], k]) if len(mismatch) else 0.0,
-                facings[inside],
+                facing, float(shift[k]), items, item, image_from_bay, unlike, facings[inside]
             )
             answers[facing.slot].append(answered)
             if answered.answer is Answer.FACING:
@@ -180,7 +175,6 @@ def _drift(level: Level, items: Items, item_of: Ints) -> Floats:
 
 
 def _answer(
-    observed: Observed,
     facing: PlannedFacing,
     shift: float,
     items: Items,

@@ -1,0 +1,184 @@
+"""The agent: threads around the pipeline.
+
+A capture thread per camera fills one-slot mailboxes; workers share one model; one state thread
+owns the ledger and the outbox; the uplink has its own thread. The caller's thread waits.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+
+import structlog
+
+from calibration import Calibration
+from detector import Detector, SessionOptions
+from edge_agent.bookkeeper import Bookkeeper
+from edge_agent.capture import CameraReport, Capture
+from edge_agent.clock import utc_now
+from edge_agent.config import CameraSettings, Site
+from edge_agent.frames import Frame
+from edge_agent.gate import Gate
+from edge_agent.health import HealthServer
+from edge_agent.look import Looker
+from edge_agent.mailbox import MailboxSet
+from edge_agent.outbox import Outbox
+from edge_agent.picture import draw_slots, encode_jpeg
+from edge_agent.recognise import Recogniser
+from edge_agent.station import Looked, Station
+from edge_agent.uplink import Uplink
+from shelf import Planogram, load_planogram
+
+_log = structlog.get_logger(__name__)
+
+TICK_SECS = 1.0
+TAKE_SECS = 0.5
+QUEUE_LOOKS = 64
+"""Looks that may wait for the state thread; workers wait when it is full."""
+
+
+def build_station(
+    camera: CameraSettings, planogram: Planogram, detector: Detector, site: Site
+) -> Station:
+    """Return the pipeline of one camera; raises `ShelfwatchError` for files that do not fit."""
+    calibration = None if camera.calibration is None else Calibration.load(camera.calibration)
+    recogniser = None if site.catalog is None else Recogniser.load(site.catalog, planogram)
+    bays = [planogram.bay(number) for number in camera.bays]
+    return Station(camera, Looker(detector, bays, recogniser, calibration), Gate())
+
+
+class Agent:
+    """Everything that runs for one site file."""
+
+    def __init__(self, site: Site) -> None:
+        """Load the model, planograms and calibrations; raises `ShelfwatchError`."""
+        self._site = site
+        self._stopping = threading.Event()
+        self._planograms = {p.aisle: load_planogram(p.file) for p in site.planograms}
+        self._detector = Detector.load(site.model, SessionOptions())
+        self._stations = {
+            camera.id: build_station(camera, self._planograms[camera.aisle], self._detector, site)
+            for camera in site.cameras
+        }
+        self._mailboxes: MailboxSet[Frame] = MailboxSet(self._stations)
+        self._news: queue.Queue[Looked | CameraReport] = queue.Queue(QUEUE_LOOKS)
+        self._outbox = Outbox.open(site.outbox.path, site.address, site.outbox.max_bytes)
+        self._uplink = Uplink(site.address, self._outbox, site.broker)
+        self._books = Bookkeeper(
+            site,
+            self._planograms,
+            self._outbox,
+            self._uplink,
+            self._detector.identity,
+            time.monotonic(),
+            utc_now(),
+        )
+        self._health = None
+        if site.health is not None:
+            self._health = HealthServer(site.health.host, site.health.port)
+        self._captures = [
+            Capture(
+                camera.id,
+                camera.source,
+                look_every_secs=camera.look_every_secs,
+                put=self._put,
+                report=self._news.put,
+            )
+            for camera in site.cameras
+        ]
+
+    def run(self, ended: Callable[[], bool] = lambda: False) -> None:
+        """Run until `stop`, or until ``ended`` says so; everything is shut down on return."""
+        workers = [
+            threading.Thread(target=self._work, name=f"worker {number}", daemon=True)
+            for number in range(self._site.workers)
+        ]
+        keeper = threading.Thread(target=self._keep_books, name="state", daemon=True)
+        if self._health is not None:
+            self._health.start()
+        self._uplink.start()
+        keeper.start()
+        for worker in workers:
+            worker.start()
+        for capture in self._captures:
+            capture.start()
+        _log.info("agent started", node=self._site.node, cameras=len(self._captures))
+        try:
+            while not self._stopping.wait(TICK_SECS) and not ended():
+                for capture in self._captures:
+                    capture.check()
+        finally:
+            self._shut_down(workers, keeper)
+
+    def stop(self) -> None:
+        """Ask `run` to return; may be called from a signal handler."""
+        self._stopping.set()
+
+    def _shut_down(self, workers: list[threading.Thread], keeper: threading.Thread) -> None:
+        self._stopping.set()
+        for capture in self._captures:
+            capture.stop()
+        self._mailboxes.close()
+        for thread in (*workers, keeper):
+            thread.join()
+        self._uplink.stop()
+        if self._health is not None:
+            self._health.stop()
+        self._outbox.close()
+        _log.info("agent stopped", node=self._site.node)
+
+    def _put(self, frame: Frame) -> None:
+        self._mailboxes.put(frame.camera, frame)
+
+    def _work(self) -> None:
+        while not self._stopping.is_set():
+            taken = self._mailboxes.take(TAKE_SECS)
+            if taken is None:
+                continue
+            camera, frame = taken
+            try:
+                looked = self._stations[camera].work(frame)
+                self._show(looked)
+                self._hand_over(looked)
+            except Exception:  # noqa: BLE001 - a fault in one look must not end the watch
+                _log.exception("look failed", camera=camera)
+            finally:
+                self._mailboxes.done(camera)
+
+    def _hand_over(self, looked: Looked) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._news.put(looked, timeout=TAKE_SECS)
+            except queue.Full:
+                continue
+            return
+
+    def _show(self, looked: Looked) -> None:
+        if self._health is not None and looked.inferred:
+            drawn = draw_slots(looked.image_bgr, looked.readings)
+            self._health.set_look(looked.camera, encode_jpeg(drawn, 80))
+
+    def _keep_books(self) -> None:
+        ticked = time.monotonic()
+        while not self._stopping.is_set():
+            try:
+                news = self._news.get(timeout=TAKE_SECS)
+            except queue.Empty:
+                news = None
+            try:
+                if isinstance(news, Looked):
+                    self._books.looked(news)
+                elif news is not None:
+                    self._books.reported(news.camera, news.state, news.detail, news.at_utc)
+                if time.monotonic() - ticked >= TICK_SECS:
+                    ticked = time.monotonic()
+                    self._books.tick(ticked, utc_now())
+            except Exception:  # noqa: BLE001 - a full disk: what is unwritten is kept
+                _log.exception("state could not be written")
+            self._set_health()
+
+    def _set_health(self) -> None:
+        if self._health is not None:
+            self._health.set_status(self._books.cameras, self._uplink.state.value)

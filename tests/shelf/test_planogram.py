@@ -1,0 +1,159 @@
+"""Planogram files: what is read, what is refused and with which words."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from shelf import PlanogramError, SlotId, Units, load_planogram
+from shelf.planogram_csv import parse_csv, write_csv
+from shelf.planogram_diff import diff_planograms
+from shelf.planogram_json import parse_json, write_json
+
+HEADER = "bay,shelf,slot,sku,name,facings_wide"
+SMALL = f"""{HEADER},facings_high,width_mm,height_mm,min_facings
+1,1,1,A,Apple juice,3,1,240,200,2
+1,1,2,B,Beans,2,2,150,220,
+1,2,1,C,Corn,4,1,320,180,
+2,1,1,A,Apple juice,3,1,240,200,
+"""
+
+
+def test_csv_layout() -> None:
+    """Slots are laid side by side, shelves above each other, and ids follow the columns."""
+    planogram = parse_csv(SMALL, "small.csv", "small")
+    beans = planogram.slot(SlotId(1, 1, 2))
+    assert planogram.units is Units.MM
+    assert (beans.x_mm, beans.facings, beans.facing_width_mm) == (240, 4, 75)
+    assert planogram.bay(1).shelves[1].y_mm > beans.height_mm
+    assert planogram.slot(SlotId(1, 1, 1)).min_facings == 2
+
+
+def test_csv_without_sizes_is_relative() -> None:
+    """Facings alone give a layout that is right in its proportions."""
+    planogram = parse_csv(f"{HEADER}\n1,1,1,A,a,1\n1,1,2,B,b,3\n", "x.csv", "x")
+    a, b = planogram.slots
+    assert planogram.units is Units.RELATIVE
+    assert b.width_mm == pytest.approx(3 * a.width_mm)
+    assert b.x_mm == pytest.approx(a.x_mm + a.width_mm)
+
+
+def test_csv_round_trip_keeps_the_content_hash() -> None:
+    """What is written reads back as the same planogram."""
+    planogram = parse_csv("# id: aisle\n# version: v3\n" + SMALL, "small.csv", "x")
+    again = parse_csv(write_csv(planogram), "again.csv", "y")
+    assert again == planogram
+    assert again.content_hash == planogram.content_hash
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_csv_of_other_delimiters_and_code_pages(tmp_path: Path, delimiter: str) -> None:
+    """Semicolons, tabs, a byte order mark and Western code pages are read."""
+    text = "\ufeff" + SMALL.replace(",", delimiter).replace("Beans", "Käse")
+    for encoding in ("utf-8", "cp1252"):
+        path = tmp_path / "p.csv"
+        path.write_bytes(text.removeprefix("\ufeff").encode(encoding))
+        assert "Käse" in load_planogram(path).names.values()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "an empty file"),
+        (HEADER, "at least one slot"),
+        ("bay,shelf\n1,1", "a column 'slot'"),
+        (f"{HEADER},widht_mm\n", "did you mean 'width_mm'?"),
+        (f"{HEADER}\n1,1,1,A,a,1\n1,1,1,B,b,1", "each slot once"),
+        (f"{HEADER}\n1,1,0,A,a,1", "row 2: slot: expected a whole number 1-999, found '0'"),
+        (f"{HEADER}\n1,1,1,A,a,many", "row 2: facings_wide"),
+        (f"{HEADER}\n1,1,1,,a,1", "row 2: sku: expected a text"),
+        (f"{HEADER}\n1,1,1,A,a", "6 cells as in the header, found 5"),
+        (f"{HEADER},gtin\n1,1,1,A,a,1,4006381333930", "check digit 0 where 1 belongs"),
+        (f"{HEADER},min_facings\n1,1,1,A,a,1,2", "at most the 1 planned facings"),
+        (f"{HEADER}\n1,1,1,A,a,1\n1,1,2,A,b,1", "one name for each SKU"),
+        (f"{HEADER},x_mm,width_mm\n1,1,1,A,a,1,0,100\n1,1,2,B,b,1,20,100", "right of slot"),
+        (f"# valid_from: soon\n{HEADER}\n1,1,1,A,a,1", "a date like"),
+        (f"{HEADER},width_mm\n1,1,1,A,a,1,nan", "a number of at least 0.1, found 'nan'"),
+    ],
+)
+def test_bad_csv_is_refused_in_words(text: str, words: str) -> None:
+    """Each fault names file, place, what was expected and what was found."""
+    with pytest.raises(PlanogramError) as caught:
+        parse_csv(text, "bad.csv", "bad")
+    assert words in str(caught.value)
+    assert str(caught.value).startswith("bad.csv")
+
+
+def test_all_bad_rows_are_told_at_once() -> None:
+    """A file is mended in one go."""
+    with pytest.raises(PlanogramError) as caught:
+        parse_csv(f"{HEADER}\n1,1,1,A,a,0\n1,x,2,B,b,1\n1,1,1,C,c,1\n1,1,1,D,d,1", "b.csv", "b")
+    text = str(caught.value)
+    assert "row 2" in text and "row 3" in text and "row 5: slot" in text
+
+
+def test_json_of_a_matching_service(crackers: Path) -> None:
+    """The real bay: six shelves from the bottom, 58 positions, stacked slots told apart."""
+    planogram = load_planogram(crackers / "planogram.json")
+    assert len(planogram) == 58
+    assert [len(shelf.slots) for shelf in planogram.bays[0].shelves] == [10, 9, 10, 9, 12, 8]
+    bottom = planogram.slot(SlotId(1, 1, 1))
+    assert bottom.name == "Triscuit Cracked Pepper & Olive Oil Crackers"
+    stacked = planogram.slot(SlotId(1, 5, 2))
+    assert stacked.name.endswith("Side") and stacked.y_mm > 7
+    again = parse_json(write_json(planogram), "again.json", "planogram")
+    assert [slot.sku for slot in again.slots] == [slot.sku for slot in planogram.slots]
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        ("{", "line 1 column 2"),
+        ("[]", "an object with Products"),
+        ("{}", "Products: expected a value, found nothing"),
+        (
+            json.dumps(
+                {
+                    "Products": [{"Id": "1", "Name": "a", "W": 0, "H": 1}],
+                    "Fixtures": [],
+                    "Positions": [],
+                }
+            ),
+            "Products[0].W",
+        ),
+        (
+            json.dumps(
+                {
+                    "Products": [],
+                    "Fixtures": [],
+                    "Positions": [{"Id": "1", "ProductId": "9", "FixtureId": "8", "X": 0, "Y": 0}],
+                }
+            ),
+            "Positions[0].ProductId: expected the Id of a product, found '9'",
+        ),
+    ],
+)
+def test_bad_json_is_refused_in_words(raw: str, words: str) -> None:
+    """Broken JSON, missing keys and dangling ids are named."""
+    with pytest.raises(PlanogramError) as caught:
+        parse_json(raw, "bad.json", "bad")
+    assert words in str(caught.value)
+
+
+def test_binary_file_is_refused(tmp_path: Path) -> None:
+    """A picture given as a planogram is no planogram."""
+    path = tmp_path / "p.csv"
+    path.write_bytes(b"\x89PNG\r\n\0\0")
+    with pytest.raises(PlanogramError, match="text file"):
+        load_planogram(path)
+
+
+def test_diff_says_what_changes() -> None:
+    """Added, removed and changed slots are told in order."""
+    old = parse_csv(SMALL, "old.csv", "p")
+    new = parse_csv(SMALL.replace("C,Corn", "D,Dates").replace("2,1,1,A", "2,1,2,A"), "n.csv", "p")
+    assert diff_planograms(old, old) == []
+    told = {change["slot"]: change["what"] for change in diff_planograms(old, new)}
+    assert told["b01/s2/p01"] == "Corn gives way to Dates"
+    assert told["b02/s1/p01"].startswith("removed")
+    assert told["b02/s1/p02"].startswith("added")
