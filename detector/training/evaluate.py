@@ -16,16 +16,21 @@ from detector.detections import Detections
 from detector.model import GAP, PRODUCT, Detector
 from detector.training.dataset import CropSettings, LabelledPicture, ShelfClass, cut_crop
 from detector.training.metrics import (
+    Matched,
     Scored,
     at_threshold,
     average_precision,
     best_threshold,
     match_picture,
     pooled,
+    recall_by_width,
 )
 
 #: Scores below this are not looked at when a precision-recall curve is drawn.
 CURVE_FLOOR = 0.02
+
+#: Facings are counted by their width in the network's input, between these edges.
+WIDTH_EDGES_PX = (0, 12, 16, 24, 32, 48, 64, 96, 128, 200, 640)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +84,8 @@ def measure(
     look = look or (lambda loaded, image: loaded.detect(image))
     low = detector.with_thresholds(dict.fromkeys(detector.class_names, CURVE_FLOOR))
     in_use = {spec.name: spec.threshold for spec in detector.manifest.classes}
-    parts: dict[tuple[str, float], list[tuple[FloatArray, NDArray[np.bool_]]]] = {}
-    counts = dict.fromkeys((PRODUCT, GAP), 0)
+    parts: dict[tuple[str, float], list[Matched]] = {}
+    widths: list[FloatArray] = []
     no_boxes = np.zeros((0, 4), dtype=np.float32)
     for example in progress(examples):
         found = look(low, example.image_bgr)
@@ -88,14 +93,21 @@ def measure(
         if example.gaps is not None and GAP in detector.class_names:
             truths[GAP] = (example.gaps, no_boxes)
         for name, (labels, ignored) in truths.items():
-            counts[name] += len(labels)
             mine = found.of_class(name)
             for iou in (0.5, 0.3) if name == GAP else (0.5,):
                 matched = match_picture(mine.boxes_xyxy_px, mine.scores, labels, ignored, iou)
                 parts.setdefault((name, iou), []).append(matched)
+        scale = detector.manifest.input.size_px / max(example.image_bgr.shape[:2])
+        widths.append((example.products[:, 2] - example.products[:, 0]) * np.float32(scale))
     figures: dict[str, float] = {"pictures": len(examples)}
     for (name, iou), matched_parts in parts.items():
-        figures.update(_figures(pooled(matched_parts, counts[name]), name, iou, in_use[name]))
+        figures.update(_figures(pooled(matched_parts), name, iou, in_use[name]))
+    by_width = recall_by_width(
+        parts.get((PRODUCT, 0.5), []), widths, in_use[PRODUCT], WIDTH_EDGES_PX
+    )
+    for (low, high), (recall, count) in by_width.items():
+        figures[f"product_recall_{low}_to_{high}_px"] = recall
+        figures[f"product_labels_{low}_to_{high}_px"] = count
     return figures
 
 
@@ -110,10 +122,10 @@ def measure_bay(
     labels = read_recognition(recognition)
     found = detector.detect_at_best_scale(image) if best_scale else detector.detect(image)
     products = found.of_class(PRODUCT)
-    scores, hits = match_picture(
+    matched = match_picture(
         products.boxes_xyxy_px, products.scores, labels, np.zeros((0, 4), np.float32), 0.5
     )
-    point = at_threshold(pooled([(scores, hits)], len(labels)), 0.0)
+    point = at_threshold(pooled([matched]), 0.0)
     return {
         "labels": len(labels),
         "product_recall": point.recall,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,19 @@ class Scored:
     scores: FloatArray
     hits: BoolArray
     label_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """One picture's detections of one class against its labels.
+
+    ``scores`` (n,) and ``hits`` (n,) of the detections that count, best first;
+    ``label_scores`` (m,): the score of the detection that found each label, 0 where none did.
+    """
+
+    scores: FloatArray
+    hits: BoolArray
+    label_scores: FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +58,8 @@ def match_picture(
     labels: FloatArray,
     ignored: FloatArray,
     min_iou: float,
-) -> tuple[FloatArray, BoolArray]:
-    """``(scores, hits)`` of one picture's detections of one class.
+) -> Matched:
+    """Match one picture's detections of one class to its labels.
 
     The best-scored box takes the label it overlaps most; each label is taken once. A miss that
     lies mostly in an ignored place (n, 4), or overlaps one by ``min_iou``, is left out: nobody
@@ -54,6 +68,7 @@ def match_picture(
     order = np.argsort(-scores, kind="stable")
     boxes, scores = boxes[order], scores[order]
     hits = np.zeros(len(boxes), dtype=np.bool_)
+    label_scores = np.zeros(len(labels), dtype=np.float32)
     if len(labels) and len(boxes):
         overlap = iou_matrix(boxes, labels)
         free = np.ones(len(labels), dtype=np.bool_)
@@ -61,21 +76,45 @@ def match_picture(
             best = int(np.argmax(np.where(free, overlap[row], -1.0)))
             if free[best] and overlap[row, best] >= min_iou:
                 free[best], hits[row] = False, True
+                label_scores[best] = scores[row]
     kept = np.ones(len(boxes), dtype=np.bool_)
     if len(ignored) and len(boxes):
         doubtful = (containment_matrix(boxes, ignored) > 0.6) | (
             iou_matrix(boxes, ignored) >= min_iou
         )
         kept = hits | ~doubtful.any(axis=1)
-    return scores[kept], hits[kept]
+    return Matched(scores[kept], hits[kept], label_scores)
 
 
-def pooled(parts: Sequence[tuple[FloatArray, BoolArray]], label_count: int) -> Scored:
+def pooled(parts: Sequence[Matched]) -> Scored:
     """All pictures' detections together, best first."""
-    scores = np.concatenate([part[0] for part in parts]) if parts else np.zeros(0, np.float32)
-    hits = np.concatenate([part[1] for part in parts]) if parts else np.zeros(0, np.bool_)
+    if not parts:
+        return Scored(np.zeros(0, np.float32), np.zeros(0, np.bool_), 0)
+    scores = np.concatenate([part.scores for part in parts])
+    hits = np.concatenate([part.hits for part in parts])
     order = np.argsort(-scores, kind="stable")
+    label_count = sum(len(part.label_scores) for part in parts)
     return Scored(scores[order], hits[order], label_count)
+
+
+def recall_by_width(
+    parts: Sequence[Matched], widths: Sequence[FloatArray], threshold: float, edges: Sequence[float]
+) -> dict[tuple[float, float], tuple[float, int]]:
+    """``(recall, labels)`` for each range of label widths between neighbouring ``edges``.
+
+    ``widths``: one array (m,) per part, in whatever unit the edges have. Ranges without labels
+    are left out.
+    """
+    if not parts:
+        return {}
+    width = np.concatenate(list(widths))
+    found = np.concatenate([part.label_scores for part in parts]) >= threshold
+    result = {}
+    for low, high in pairwise(edges):
+        inside = (width >= low) & (width < high)
+        if inside.any():
+            result[low, high] = (float(found[inside].mean()), int(inside.sum()))
+    return result
 
 
 def average_precision(scored: Scored) -> float:

@@ -1,0 +1,92 @@
+"""How long one look takes: the bare network, the whole of `detect`, and K workers at once.
+
+    python benchmarks/vision_quick.py --quick --json vision.json
+
+All figures come from one run on one generated 1080p frame with the shipped model.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnxruntime
+
+from detector import ColourLayoutEmbedder, Detector, crops_of
+from detector.letterbox import Letterbox
+
+
+def frame_1080p() -> np.ndarray:
+    """A frame of coloured packages in rows, BGR uint8 (1080, 1920, 3)."""
+    rng = np.random.default_rng(0)
+    patches = rng.integers(0, 255, (9, 32, 3), dtype=np.uint8)
+    frame = cv2.resize(patches, (1920, 1080), interpolation=cv2.INTER_NEAREST)
+    frame[::120] = 230
+    noise = rng.integers(0, 12, frame.shape, dtype=np.uint8)
+    return cv2.add(frame, noise)
+
+
+def milliseconds(work: Callable[[], object], runs: int) -> float:
+    """Median wall time of one call, after one to warm up."""
+    work()
+    times = []
+    for _ in range(runs):
+        began = time.perf_counter()
+        work()
+        times.append((time.perf_counter() - began) * 1000)
+    return float(np.median(times))
+
+
+def main() -> None:
+    """Measure and print; the flat JSON object has names, numbers and where they were taken."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="under a minute")
+    parser.add_argument("--json", type=Path, help="write the figures here")
+    parser.add_argument("--model", type=Path, help="a model folder; default: the one shipped")
+    arguments = parser.parse_args()
+    runs = 15 if arguments.quick else 100
+    detector = Detector.load(arguments.model)
+    frame = frame_1080p()
+    side = detector.manifest.input.size_px
+    boxed = Letterbox.fit((1920, 1080), (side, side)).apply(frame)
+    tensor = cv2.dnn.blobFromImage(boxed, 1 / 255, swapRB=True)
+    session, name = detector._session, detector._input_name
+    boxes = np.tile(np.array([[100, 100, 160, 220]], np.float32), (100, 1))
+    crops, embedder = crops_of(frame, boxes), ColourLayoutEmbedder()
+    # Alternated in one process, so that a busy machine slows all of them alike.
+    figures = {
+        "session_run_ms": milliseconds(lambda: session.run(name, tensor), runs),
+        "detect_1080p_ms": milliseconds(lambda: detector.detect(frame), runs),
+        "embed_100_crops_ms": milliseconds(lambda: embedder.embed(crops), runs),
+    }
+    figures["detect_over_session"] = figures["detect_1080p_ms"] / figures["session_run_ms"]
+    for workers in (1, 2, 4):
+        with ThreadPoolExecutor(workers) as pool:
+            count = max(2 * workers, runs)
+            began = time.perf_counter()
+            list(pool.map(lambda _: detector.detect(frame), range(count)))
+            figures[f"frames_per_sec_{workers}_workers"] = count / (time.perf_counter() - began)
+    for key, value in figures.items():
+        print(f"{key:28} {value:8.2f}")
+    if arguments.json:
+        record = figures | {
+            "machine": platform.processor() or platform.machine(),
+            "cores": os.cpu_count(),
+            "python": platform.python_version(),
+            "onnxruntime": onnxruntime.__version__,
+            "model": detector.identity,
+            "command": f"python benchmarks/vision_quick.py{' --quick' if arguments.quick else ''}",
+        }
+        arguments.json.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
