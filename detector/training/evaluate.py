@@ -105,9 +105,9 @@ def measure(
     by_width = recall_by_width(
         parts.get((PRODUCT, 0.5), []), widths, in_use[PRODUCT], WIDTH_EDGES_PX
     )
-    for (low, high), (recall, count) in by_width.items():
-        figures[f"product_recall_{low}_to_{high}_px"] = recall
-        figures[f"product_labels_{low}_to_{high}_px"] = count
+    for (start, end), (share, count) in by_width.items():
+        figures[f"product_recall_{start}_to_{end}_px"] = share
+        figures[f"product_labels_{start}_to_{end}_px"] = count
     return figures
 
 
