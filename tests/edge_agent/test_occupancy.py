@@ -1,0 +1,132 @@
+"""Slot states over time: hysteresis, staleness, and that unseen is never empty."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_agent.occupancy import Rules, SlotMemory, age, first_memory, observe
+from shelf import Found, PlannedSlot, SlotId, SlotReading, State
+
+RULES = Rules(confirm_secs=30, clear_secs=10, stale_secs=100, max_gap_secs=20)
+START = datetime(2026, 1, 1, tzinfo=UTC)
+SLOT = PlannedSlot(SlotId(1, 1, 1), "A", "Apples", 2, 0.0, 100.0, 100.0)
+
+
+def reading(state: State, confidence: float = 0.9, sku: str | None = None) -> SlotReading:
+    found = () if sku is None else (Found(sku, 0.9, (0, 0, 1, 1)),)
+    return SlotReading(SLOT.id, state, confidence, 2, 0, 1.0, "because", found)
+
+
+def run(steps: list[tuple[float, SlotReading]], memory: SlotMemory | None = None) -> SlotMemory:
+    memory = memory or first_memory(SLOT, 0.0, START)
+    for secs, step in steps:
+        memory = observe(memory, step, RULES, secs, START + timedelta(seconds=secs))
+        memory = age(memory, RULES, secs, START + timedelta(seconds=secs))
+    return memory
+
+
+def every(secs: float, start: float, end: float, state: State) -> list[tuple[float, SlotReading]]:
+    count = int((end - start) / secs) + 1
+    return [(start + k * secs, reading(state)) for k in range(count)]
+
+
+STOCKED = every(5, 0, 20, State.STOCKED)
+
+
+def test_a_problem_opens_after_its_seconds_of_evidence() -> None:
+    """Not before `confirm_secs`, counted from the first look that saw it."""
+    assert run(STOCKED + every(5, 25, 50, State.OUT_OF_STOCK)).held.state is State.STOCKED
+    held = run(STOCKED + every(5, 25, 55, State.OUT_OF_STOCK)).held
+    assert held.state is State.OUT_OF_STOCK
+    assert held.previous is State.STOCKED
+    assert held.since_utc == START + timedelta(seconds=25)
+    assert held.observed_secs == 30
+
+
+def test_it_closes_after_fewer() -> None:
+    """`clear_secs` of stocked looks end a problem."""
+    opened = STOCKED + every(5, 25, 55, State.OUT_OF_STOCK)
+    assert run(opened + every(5, 60, 65, State.STOCKED)).held.state is State.OUT_OF_STOCK
+    assert run(opened + every(5, 60, 70, State.STOCKED)).held.state is State.STOCKED
+
+
+def test_flicker_never_adds_up() -> None:
+    """A detector that misses every other look opens nothing, however long."""
+    steps = [
+        (25.0 + 5 * k, reading(State.OUT_OF_STOCK if k % 2 else State.STOCKED)) for k in range(200)
+    ]
+    assert run(STOCKED + steps).held.state is State.STOCKED
+
+
+def test_looks_far_apart_prove_little() -> None:
+    """Ten minutes between two looks are not ten minutes of evidence."""
+    steps = [(25.0, reading(State.OUT_OF_STOCK)), (90.0, reading(State.OUT_OF_STOCK))]
+    assert run(STOCKED + steps).held.state is State.STOCKED
+
+
+def test_weak_evidence_counts_less() -> None:
+    """At half confidence the same state needs longer."""
+    weak = [(25.0 + 5 * k, reading(State.OUT_OF_STOCK, 0.5)) for k in range(7)]
+    assert run(STOCKED + weak).held.state is State.STOCKED
+    weak = [(25.0 + 5 * k, reading(State.OUT_OF_STOCK, 0.5)) for k in range(12)]
+    assert run(STOCKED + weak).held.state is State.OUT_OF_STOCK
+
+
+def test_an_unseen_slot_becomes_unknown_with_the_reason() -> None:
+    """After `stale_secs` without a look; unknown looks do not count as looks."""
+    hidden = every(5, 25, 115, State.UNKNOWN)
+    assert run(STOCKED + hidden).held.state is State.STOCKED
+    held = run(STOCKED + every(5, 25, 125, State.UNKNOWN)).held
+    assert (held.state, held.previous) == (State.UNKNOWN, State.STOCKED)
+    assert held.reason == "not seen for 100 s"
+
+
+def test_another_foreign_product_is_another_state() -> None:
+    """A misplaced item that is replaced by a different one is told again."""
+    first = [(25.0 + 5 * k, reading(State.MISPLACED, sku="X")) for k in range(8)]
+    second = [(65.0 + 5 * k, reading(State.MISPLACED, sku="Y")) for k in range(8)]
+    after_first = run(STOCKED + first)
+    after_second = run(second, after_first)
+    assert after_first.held.found[0].sku == "X"
+    assert after_second.held.found[0].sku == "Y"
+    assert after_second.held.since_utc == START + timedelta(seconds=65)
+
+
+def test_old_looks_are_ignored() -> None:
+    """A look from before the last one changes nothing."""
+    memory = run(STOCKED)
+    assert run([(3.0, reading(State.OUT_OF_STOCK))], memory) == memory
+
+
+def test_memory_survives_a_restart() -> None:
+    """What is written to the disk reads back, without the candidate."""
+    memory = run(STOCKED + [(25.0 + 5 * k, reading(State.MISPLACED, sku="X")) for k in range(8)])
+    again = SlotMemory.from_json(SLOT, memory.to_json(), memory.last_seen_secs)
+    assert again.held == memory.held
+
+
+states = st.sampled_from([State.STOCKED, State.LOW, State.OUT_OF_STOCK, State.UNKNOWN])
+
+
+@given(st.lists(st.tuples(st.floats(0.5, 60), states), max_size=60))
+def test_no_problem_without_its_seconds(steps: list[tuple[float, State]]) -> None:
+    """Whatever is seen, a problem has at least `confirm_secs` of looks behind it."""
+    memory, now = first_memory(SLOT, 0.0, START), 0.0
+    for pause, state in steps:
+        now += pause
+        before = memory
+        memory = observe(memory, reading(state), RULES, now, START + timedelta(seconds=now))
+        changed = memory.held.state is not before.held.state
+        if changed and memory.held.state.is_problem:
+            assert memory.held.observed_secs >= RULES.confirm_secs
+        if state is State.UNKNOWN:
+            assert memory == before
+
+
+@pytest.mark.parametrize("field", ["confirm_secs", "stale_secs", "min_confidence"])
+def test_rules_refuse_negative_values(field: str) -> None:
+    """Durations and shares are checked."""
+    with pytest.raises(ValueError, match="greater than"):
+        Rules(**{field: -1})
