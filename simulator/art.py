@@ -27,6 +27,27 @@ Vinegar Oil Soap Shampoo Lotion Cleaner Tissues Crisps Granola Lentils
 SYLLABLES = tuple(_SYLLABLES.split())
 ENDINGS = ("", "", "x", "s", "lla", "nia", "rio", "max", "ette", "co", "'s", "land")
 WORDS = tuple(_WORDS.split())
+HUES = (
+    0.0,
+    0.0,
+    0.02,
+    0.06,
+    0.09,
+    0.13,
+    0.15,
+    0.27,
+    0.33,
+    0.38,
+    0.5,
+    0.56,
+    0.6,
+    0.62,
+    0.65,
+    0.75,
+    0.9,
+)
+"""Hues of packages: reds, yellows, greens and blues are more usual than violet or pink."""
+
 FONTS = (0, 2, 3, 4, 6, 7)
 
 
@@ -49,7 +70,7 @@ def luma(colour: Colour) -> float:
 
 def palette(random: Random) -> tuple[Colour, Colour, Colour]:
     """Return the main, second and accent colour of a package."""
-    hue = float(random.random())
+    hue = float(random.choice(HUES) + random.normal(0, 0.025))
     style = int(random.integers(0, 6))
     apart = float(random.choice([0.08, 0.5, 0.33, 0.15, 0.6]))
     second = hsv(hue + apart, random.uniform(0.5, 1.0), random.uniform(0.55, 1.0))
@@ -62,7 +83,7 @@ def palette(random: Random) -> tuple[Colour, Colour, Colour]:
         main = hsv(hue, random.uniform(0.25, 0.5), random.uniform(0.75, 0.95))
         second = hsv(hue, 0.8, 0.45)
     else:
-        main = hsv(hue, random.uniform(0.7, 1.0), random.uniform(0.5, 0.9))
+        main = hsv(hue, random.uniform(0.6, 0.97), random.uniform(0.45, 0.9))
         if style == 3:
             second = hsv(hue, 0.05, 0.95)
     return main, second, accent

@@ -60,7 +60,8 @@ def training_scene(seed: int, size_px: tuple[int, int]) -> LabelledScene:
     planogram = random_planogram(random, assortment)
     places = place_bays(planogram, float(random.uniform(0, 50)))
     camera = _camera(random, places, size_px, scale, view_mm)
-    stage = Stage(camera, places, random_furniture(random), seed, _tidiness(random))
+    rows_drawn = 3 if facing_px > 40 else 2
+    stage = Stage(camera, places, random_furniture(random), seed, _tidiness(random), rows_drawn)
     contents = _contents(random, planogram, places, _texture_px(facing_px))
     canvas = stage.show(contents).copy()
     owners = stage.owners.copy()

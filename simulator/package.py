@@ -92,13 +92,17 @@ def package_of(
     scale = long_side_px / max(width_mm, height_mm)
     width, height = max(24, round(width_mm * scale)), max(24, round(height_mm * scale))
     depth = max(12, round(depth_mm * scale))
-    art = draw_print((height, width), name, random)
+    top, foot = label_span(kind, random)
+    art = draw_print((round(height * (foot - top)), width), name, random)
     outline = profile(kind, height, random)
     lid = hsv(random.random(), 0.7, 0.6) if random.random() < 0.6 else (185, 190, 193)
     if kind is Kind.CAN:
         lid = (185, 190, 193)
     if kind in ROUND:
-        front = lit_round(art.picture, outline, kind, lid, random)
+        body = np.full((height, width, 3), glass_colour(random), np.uint8)
+        start = round(height * top)
+        body[start : start + art.picture.shape[0]] = art.picture
+        front = lit_round(body, outline, kind, lid, random)
     elif kind is Kind.BAG:
         front = lit_soft(art.picture, random)
     else:
@@ -115,6 +119,24 @@ def package_of(
         top=opaque(plain_side((depth, width), art)) if kind is Kind.BOX else _UNSEEN,
         lid=lid,
         outline=outline,
+    )
+
+
+def label_span(kind: Kind, random: np.random.Generator) -> tuple[float, float]:
+    """Return where the printed part starts and ends, 0 being the package's upper end."""
+    if kind is Kind.BOTTLE:
+        return float(random.uniform(0.36, 0.46)), float(random.uniform(0.88, 0.98))
+    if kind is Kind.JAR:
+        return float(random.uniform(0.24, 0.32)), float(random.uniform(0.88, 0.97))
+    return 0.0, 1.0
+
+
+def glass_colour(random: np.random.Generator) -> Colour:
+    """Return the colour of a bottle or jar beside its label."""
+    return hsv(
+        float(random.choice([0.02, 0.07, 0.1, 0.13, 0.3, 0.55, 0.6])),
+        float(random.uniform(0.1, 0.85)),
+        float(random.uniform(0.2, 0.85)),
     )
 
 

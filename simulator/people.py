@@ -13,6 +13,7 @@ import numpy as np
 from simulator.art import Colour, hsv, mix
 from simulator.geometry import Camera
 from simulator.package import seed_of
+from simulator.shapes import to_pixels
 from simulator.sprite import Sprite, premultiply
 
 
@@ -80,6 +81,16 @@ def _look_of(person: Person) -> _Look:
     )
 
 
+def _shades(colour: Colour, radius_px: float) -> list[tuple[float, tuple[int, ...]]]:
+    """Return (share of the radius, BGRA) from the dark rim to the light middle."""
+    steps = int(np.clip(radius_px / 3, 3, 14))
+    out = []
+    for shrink in np.linspace(1.0, 0.12, steps):
+        shade = 0.7 + 0.38 * float(np.sqrt(1 - shrink**2))
+        out.append((float(shrink), (*(min(255, int(c * shade)) for c in colour), 255)))
+    return out
+
+
 class _Figure:
     """Draws limbs given in the aisle's mm onto one picture, nearest last."""
 
@@ -99,13 +110,23 @@ class _Figure:
         """Draw a chain of joints, rounded, lit from above left."""
         px = [self._px(p) for p in points]
         radii = [r * self._camera.px_per_mm(p) for p, r in zip(points, radii_mm, strict=True)]
-        for shrink, shade in ((1.0, 0.62), (0.8, 0.85), (0.5, 1.0), (0.2, 1.06)):
-            tone = tuple(min(255, int(c * shade)) for c in colour)
+        for shrink, tone in _shades(colour, max(radii)):
             offset = (1 - shrink) * 0.35
             for (a, b), (ra, rb) in zip(pairwise(px), pairwise(radii), strict=True):
                 a = (round(a[0] - ra * offset * 16), round(a[1] - ra * offset * 16))
                 b = (round(b[0] - rb * offset * 16), round(b[1] - rb * offset * 16))
-                self._cone(a, b, ra * shrink, rb * shrink, (*tone, 255))
+                self._cone(a, b, ra * shrink, rb * shrink, tone)
+
+    def trunk(self, x: float, z: float, rows: list[tuple[float, float]], colour: Colour) -> None:
+        """Fill a body of half widths ``rows`` (height, half width in mm), lit from the left."""
+        widest = max(half for _, half in rows)
+        scale = self._camera.px_per_mm((x, rows[0][0], z))
+        for shrink, tone in _shades(colour, widest * scale):
+            middle = x - (1 - shrink) * 0.3 * widest
+            left = [(middle - half * shrink, y, z) for y, half in rows]
+            right = [(middle + half * shrink, y, z) for y, half in reversed(rows)]
+            px = np.array([self._px(p) for p in left + right], dtype=np.int32)
+            cv2.fillPoly(self.bgra, [px], tone, cv2.LINE_AA, 4)
 
     def _cone(
         self, a: tuple[int, int], b: tuple[int, int], ra: float, rb: float, tone: tuple[int, ...]
@@ -125,18 +146,23 @@ class _Figure:
         for centre, r in ((a, ra), (b, rb)):
             cv2.circle(self.bgra, centre, max(1, round(r * 16)), tone, -1, cv2.LINE_AA, 4)
 
-    def shape(self, points: list[tuple[float, float, float]], colour: Colour) -> None:
+    def shape(
+        self, points: list[tuple[float, float, float]], colour: Colour, alpha: int = 255
+    ) -> None:
         """Fill a polygon."""
         px = np.array([self._px(p) for p in points], dtype=np.int32)
-        cv2.fillPoly(self.bgra, [px], (*colour, 255), cv2.LINE_AA, 4)
+        cv2.fillPoly(self.bgra, [px], (*colour, alpha), cv2.LINE_AA, 4)
 
-    def sprite(self) -> Sprite | None:
-        """Return what was drawn, cut to its box."""
+    def sprite(self, random: np.random.Generator) -> Sprite | None:
+        """Return what was drawn, cut to its box, with folds in the cloth."""
         x, y, width, height = cv2.boundingRect(np.ascontiguousarray(self.bgra[:, :, 3]))
         if width < 2 or height < 2:
             return None
-        piece = self.bgra[y : y + height, x : x + width]
-        return Sprite(x, y, premultiply(np.ascontiguousarray(piece)))
+        piece = np.ascontiguousarray(self.bgra[y : y + height, x : x + width])
+        folds = random.normal(1, 0.07, (max(3, height // 28), max(3, width // 45)))
+        field = cv2.resize(folds.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+        piece[:, :, :3] = to_pixels(piece[:, :, :3] * field[:, :, None])
+        return Sprite(x, y, premultiply(piece))
 
 
 def person_sprite(person: Person, camera: Camera) -> Sprite | None:
@@ -153,65 +179,60 @@ def person_sprite(person: Person, camera: Camera) -> Sprite | None:
         _trolley(figure, x + 620 * (person.heading or 1), z + 40)
     if person.prop is Prop.CARTON:
         _cartons(figure, x + 430, z + 60, person.look)
-    hip_y, shoulder_y, head_y = 930 * k, 1430 * k + lift, 1625 * k + lift
+    hip_y, shoulder_y, head_y = 930 * k, 1430 * k + lift, 1588 * k + lift
     wide_hip, wide_shoulder = 120 * g * k, (165 if person.heading == 0 else 120) * g * k
     for side in (-1, 1):
         step = swing * side * 260 * k * person.heading
         spread = 85 * side * k if person.heading == 0 else 20 * side * k
         foot = (x + spread + step, 60.0 + max(0.0, step * side * 0.1), z + side * 20)
         knee = (x + spread * 0.95 + step * 0.45 + 30 * person.heading, 500 * k, z + side * 20)
-        hip = (x + side * wide_hip * 0.55, hip_y, z + side * 20)
+        hip = (x + side * wide_hip * 0.5, hip_y, z + side * 20)
         toe = (foot[0] + 110 * person.heading, 40.0, z + (20 if person.heading else -90))
         figure.limb([foot, toe], [50 * k, 42 * k], look.shoes)
-        figure.limb([hip, knee, foot], [105 * k * g, 72 * k, 52 * k], look.trousers)
+        figure.limb([hip, knee, foot], [88 * k * g, 70 * k, 52 * k], look.trousers)
     far, near = (-1, 1)
     _arm(figure, person, look, k, shoulder_y, wide_shoulder, far, swing)
-    figure.limb(
-        [
-            (x, hip_y + 30, z + 10),
-            (x, (hip_y + shoulder_y) / 2, z + 10),
-            (x, shoulder_y - 40, z + 10),
-        ],
-        [wide_hip * 1.45, wide_hip * 1.4, wide_shoulder * 1.02],
-        look.shirt,
+    hem = hip_y - 60 * k
+    figure.trunk(
+        x,
+        z + 8,
+        [(hip_y + 60, wide_hip), (hip_y - 90, wide_hip), (hip_y - 150, 70 * k)],
+        look.trousers,
     )
-    figure.limb(
-        [
-            (x - wide_shoulder, shoulder_y - 15, z + 10),
-            (x + wide_shoulder, shoulder_y - 15, z + 10),
-        ],
-        [70 * k, 70 * k],
-        look.shirt,
-    )
+    rows = [
+        (shoulder_y + 45, wide_shoulder * 0.4),
+        (shoulder_y + 25, wide_shoulder * 0.85),
+        (shoulder_y - 25, wide_shoulder * 1.15),
+        (shoulder_y - 160, wide_shoulder * 1.08),
+        ((hip_y + shoulder_y) / 2, (wide_hip + wide_shoulder) / 2 * 0.98),
+        (hem, wide_hip * 1.12),
+    ]
+    figure.trunk(x, z + 10, rows, look.shirt)
     if look.stripes:
-        for i in range(5):
-            y = hip_y + 90 + i * 85 * k
-            figure.shape(
-                [
-                    (x - wide_hip * 1.3, y, z + 10),
-                    (x + wide_hip * 1.3, y, z + 10),
-                    (x + wide_hip * 1.3, y + 26, z + 10),
-                    (x - wide_hip * 1.3, y + 26, z + 10),
-                ],
-                mix(look.shirt, (255, 255, 255), 0.45),
-            )
+        pale = mix(look.shirt, (255, 255, 255), 0.45)
+        heights, halves = [y for y, _ in rows], [half for _, half in rows]
+        for y in np.arange(hem + 60, shoulder_y - 60, 90 * k):
+            ends = [
+                (float(h), float(np.interp(h, heights[::-1], halves[::-1]))) for h in (y + 28, y)
+            ]
+            figure.trunk(x, z + 10, ends, pale)
     _arm(figure, person, look, k, shoulder_y, wide_shoulder, near, swing)
     figure.limb([(x, shoulder_y, z + 10), (x, head_y, z + 10)], [55 * k, 55 * k], look.skin)
     ahead = 18 * person.heading
     figure.limb(
-        [(x + ahead, head_y, z + 10), (x + ahead, head_y + 55, z + 10)], [80 * k, 84 * k], look.skin
+        [(x + ahead, head_y, z + 10), (x + ahead, head_y + 40, z + 10)], [88 * k, 92 * k], look.skin
     )
     back = -26 * person.heading
     hair = [(x + back + ahead, head_y + 30, z + 20), (x + back * 0.4 + ahead, head_y + 75, z + 20)]
     if look.long_hair:
         hair.insert(0, (x + back * 1.4 + ahead, head_y - 110 * k, z + 20))
-    radii = ([78 * k] if look.long_hair else []) + [84 * k, 86 * k]
+    radii = ([88 * k] if look.long_hair else []) + [92 * k, 96 * k]
     if person.heading:
         radii = [r * 0.8 for r in radii]
     figure.limb(hair, radii, look.hair)
     if person.prop is Prop.BASKET:
         _basket(figure, x + wide_shoulder + 60, hip_y - 60, z + 60)
-    return figure.sprite()
+    return figure.sprite(np.random.default_rng(seed_of("folds", person.look)))
 
 
 def _arm(
@@ -258,6 +279,7 @@ def _trolley(figure: _Figure, x: float, z: float) -> None:
     figure.shape(
         [(x - 380, 1000, z), (x + 380, 940, z), (x + 330, 560, z), (x - 300, 520, z)],
         (150, 155, 158),
+        110,
     )
     for i in range(9):
         at = x - 360 + i * 88

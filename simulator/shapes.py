@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.art import Colour, mix
+from simulator.art import Colour
 
 Pixels = NDArray[np.uint8]
 Profile = NDArray[np.float64]
@@ -40,7 +40,8 @@ def profile(kind: Kind, height_px: int, random: np.random.Generator) -> Profile:
         return np.asarray(np.clip(waisted - 0.01 + wrinkle, 0.5, 1))
     if kind is Kind.CAN:
         rim = 0.03
-        return np.where((t < rim) | (t > 1 - rim), 0.93, 1.0) - 0.02 * (np.abs(t - 0.5) > 0.44)
+        ends = np.where((t < rim) | (t > 1 - rim), 0.93, 1.0)
+        return np.asarray(ends - 0.02 * (np.abs(t - 0.5) > 0.44))
     if kind is Kind.JAR:
         lid = random.uniform(0.13, 0.2)
         neck = random.uniform(0.82, 0.92)
@@ -55,7 +56,7 @@ def profile(kind: Kind, height_px: int, random: np.random.Generator) -> Profile:
     body = neck + (1 - neck) * (np.sin(rise * np.pi - np.pi / 2) + 1) / 2
     pinch = 1 - (1 - waist) * np.exp(-(((t - random.uniform(0.5, 0.75)) / 0.1) ** 2))
     foot = np.interp(t, [0, 0.96, 1.0], [1, 1, 0.9])
-    return np.where(t < cap, neck * 1.15, body * pinch * foot)
+    return np.asarray(np.where(t < cap, neck * 1.15, body * pinch * foot))
 
 
 def to_pixels(values: NDArray[np.floating]) -> Pixels:
@@ -81,21 +82,16 @@ def lit_round(
     """Return ``picture`` wrapped round a body with its lid, cap or rims, and highlights."""
     height, width = picture.shape[:2]
     u = np.clip(across(outline, width), -1, 1)
-    base = picture.astype(np.float32)
+    x = np.linspace(-1, 1, width)
+    turned = 0.45 * x + 0.55 * np.arcsin(x) / (np.pi / 2)
+    columns = ((turned + 1) / 2 * (width - 1)).astype(int)
+    base = picture[:, columns].astype(np.float32)
     rows = np.linspace(0, 1, height)
     if kind is Kind.CAN:
         metal = (rows < 0.035) | (rows > 0.965)
         base[metal] = (178, 182, 184)
         base[(rows > 0.035) & (rows < 0.05)] *= 0.7
     else:
-        neck = outline < (0.62 if kind is Kind.BOTTLE else 0.0)
-        if kind is Kind.BOTTLE and random.random() < 0.75:
-            liquid = mix(lid, (30, 40, 60), random.uniform(0.2, 0.8))
-            stop = float(random.uniform(0.3, 0.45))
-            foot = float(random.uniform(0.86, 0.97))
-            glass = (rows < stop) | (rows > foot)
-            base[glass] = liquid
-            base[neck] = liquid
         top = int(height * (0.1 if kind is Kind.BOTTLE else 0.16))
         edge = np.flatnonzero(np.abs(np.diff(outline)) > 0.02)
         if edge.size:

@@ -52,11 +52,13 @@ class Stage:
         furniture: Furniture,
         seed: int,
         tidiness: Tidiness = Tidiness(),  # noqa: B008 (frozen)
+        rows_drawn: int = ROWS_DRAWN,
     ) -> None:
         self.camera = camera
         self.furniture = furniture
         self._seed = seed
         self._tidiness = tidiness
+        self._rows_drawn = rows_drawn
         self._steps: list[Sprite | _Place] = []
         self.facings: dict[FacingId, Facing] = {}
         self._numbers: dict[FacingId, int] = {}
@@ -83,7 +85,7 @@ class Stage:
             if items == before:
                 continue
             for shown in (before, items):
-                dirty += [s.box for s in self._units(key, shown[:ROWS_DRAWN])]
+                dirty += [s.box for s in self._units(key, shown[: self._rows_drawn])]
             self._shown[key] = items
         for clip in _joined(dirty, self._whole):
             self._repaint(clip)
@@ -126,7 +128,7 @@ class Stage:
                         continue
                     self._numbers[facing.id] = len(self.facings)
                     self.facings[facing.id] = facing
-                for depth in reversed(range(ROWS_DRAWN)):
+                for depth in reversed(range(self._rows_drawn)):
                     self._steps += [_Place(f, depth) for f in facings if f.id in self.facings]
                 if not is_top:
                     self._add(fixture.under_shadow(camera, place, shelf, style))
