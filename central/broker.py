@@ -141,6 +141,7 @@ class EmbeddedBroker:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
+                start_new_session=True,
                 preexec_fn=_die_with_parent,
             )
         if not self._wait_until_it_accepts():

@@ -1,0 +1,113 @@
+"""``shelfwatch central``: broker, collector and web pages in one process."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+import uvicorn
+
+from central.broker import BrokerError, EmbeddedBroker
+from central.collector import Collector
+from central.config import Central, Http, load_central
+from central.database import Database
+from shelf.errors import ConfigError, Problem
+
+GRACE_SECS = 3
+"""How long open pages may take to end; they come back by themselves."""
+
+app = typer.Typer(help="Collector, staff alerts and dashboard.")
+
+_log = structlog.get_logger(__name__)
+
+
+@app.command()
+def central(
+    config: Annotated[Path, typer.Option(metavar="FILE", help="The central configuration: YAML.")],
+) -> None:
+    """Run collector, staff alerts and dashboard until SIGINT or SIGTERM.
+
+    Example: shelfwatch central --config central.yaml
+    """
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    run_central(load_central(config))
+
+
+def run_central(settings: Central, ready: Callable[[str], None] | None = None) -> None:
+    """Serve until SIGINT or SIGTERM; call this from the main thread.
+
+    ``ready`` gets the URL of the pages once they answer. Raises `shelf.errors.ShelfwatchError`
+    for what cannot be opened or started, or when the embedded broker ends.
+    """
+    from central.web.app import create_app
+
+    with ExitStack() as stack:
+        listening = stack.enter_context(_listen(settings.http))
+        database = Database.open(settings.database_url)
+        stack.callback(database.close)
+        broker = EmbeddedBroker(settings.broker) if settings.broker.embedded else None
+        collector = Collector(database, broker.client_settings() if broker else settings.broker)
+        application = create_app(settings, database, collector)
+        if broker:
+            broker.start()
+            stack.callback(broker.stop)
+        collector.start()
+        stack.callback(collector.stop)
+        server = _Server(
+            uvicorn.Config(
+                application,
+                log_config=None,
+                access_log=False,
+                timeout_graceful_shutdown=GRACE_SECS,
+            ),
+            ready or _say_where,
+        )
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, server.handle_exit)
+        if broker:
+            threading.Thread(target=_end_with, args=(broker, server), daemon=True).start()
+        server.run(sockets=[listening])
+        if broker and not broker.is_running:
+            raise BrokerError(f"the broker has ended; see {settings.broker.folder / 'broker.log'}")
+
+
+class _Server(uvicorn.Server):
+    """Says when it answers, and where."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[str], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and say where."""
+        await super().startup(sockets)
+        if self.started and sockets:
+            host, port = sockets[0].getsockname()[:2]
+            shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
+            self._ready(f"http://{shown}:{port}/")
+
+
+def _listen(http: Http) -> socket.socket:
+    try:
+        return socket.create_server((http.host, http.port))
+    except OSError as error:
+        where = f"http: {http.host}:{http.port}"
+        raise ConfigError([Problem(where, "an address to listen on", str(error))]) from error
+
+
+def _say_where(url: str) -> None:
+    _log.info("pages are served", url=url)
+
+
+def _end_with(broker: EmbeddedBroker, server: uvicorn.Server) -> None:
+    if broker.process is not None:
+        broker.process.wait()
+        server.should_exit = True

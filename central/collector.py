@@ -1,0 +1,305 @@
+"""From the broker into the database, and back what has been committed.
+
+For each batch, in this order: one transaction; the acknowledgements to the broker; the
+watermarks to the nodes; the open alerts to the staff's clients. While the database cannot be
+written nothing is acknowledged, and the broker and the nodes keep what it has not.
+"""
+
+from __future__ import annotations
+
+import queue
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from central import tables
+from central.alerts import AlertRow
+from central.broker_settings import BrokerSettings
+from central.database import AisleKey, Database
+from central.ingest import Changed, Ingest, Watermarked, merge
+from central.intake import Received
+from central.mqtt_connection import Connection, NotConnectedError
+from shelf import topics
+from shelf.topics import Node
+from shelf.wire import OpenAlerts, Watermark
+
+BATCH_LIMIT = 500
+BATCH_WAIT_SECS = 0.03
+RETRY_SECS = 0.5
+RETRY_CAP_SECS = 30.0
+
+_log = structlog.get_logger(__name__)
+
+OnCommit = Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Letter:
+    """A message, and where to acknowledge it."""
+
+    connection: Connection
+    number: int
+    received: Received
+
+
+@dataclass(frozen=True, slots=True)
+class _Connected:
+    """A new connection: its broker may have forgotten what was retained."""
+
+    connection: Connection
+
+
+_Item = _Letter | _Connected | None
+
+
+class Collector:
+    """Listens to one broker and writes to one database until it is stopped."""
+
+    def __init__(
+        self,
+        database: Database,
+        settings: BrokerSettings,
+        *,
+        batch_limit: int = BATCH_LIMIT,
+        batch_wait_secs: float = BATCH_WAIT_SECS,
+    ) -> None:
+        """Nothing is connected before `start`.
+
+        A batch ends at ``batch_limit`` messages, or ``batch_wait_secs`` after its first.
+        """
+        self._database = database
+        self._settings = settings
+        self._ingest = Ingest(database)
+        self._listeners: list[OnCommit] = []
+        self._batch_limit = batch_limit
+        self._batch_wait_secs = batch_wait_secs
+        self._items: queue.SimpleQueue[_Item] = queue.SimpleQueue()
+        self._stopping = threading.Event()
+        self._connection: Connection | None = None
+        self._counts: Counter[str] = Counter()
+        self._detail = "connecting"
+        self._publishing_alerts = threading.Lock()
+        self._reader = threading.Thread(target=self._stay_connected, name="collector-mqtt")
+        self._writer = threading.Thread(target=self._write, name="collector-database")
+
+    @property
+    def is_connected(self) -> bool:
+        """True while the broker can be heard."""
+        connection = self._connection
+        return connection is not None and not connection.ended.is_set()
+
+    @property
+    def detail(self) -> str:
+        """What the broker said last, for a person; empty while connected."""
+        return self._detail
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """``events``, ``dead_letters``, ``batches``, ``retries``, ``connections``."""
+        return dict(self._counts)
+
+    def on_commit(self, call: OnCommit) -> None:
+        """Have ``call`` called after each commit that changes what the pages show.
+
+        It runs in the thread that committed and must return soon. Register before `start`.
+        """
+        self._listeners.append(call)
+
+    def start(self) -> None:
+        """Begin, in two threads."""
+        self._writer.start()
+        self._reader.start()
+
+    def stop(self) -> None:
+        """Finish the batch under way and disconnect; the rest comes again at the next start."""
+        self._stopping.set()
+        self._items.put(None)
+        for thread in (self._writer, self._reader):
+            if thread.ident is not None:
+                thread.join()
+
+    def close_alert(self, alert: str, reason: str) -> bool:
+        """Close an open alert because somebody said so, and tell all; False if none was open."""
+        aisle = self._database.close_alert(alert, reason, datetime.now(UTC))
+        if aisle is None:
+            return False
+        self._publish_alerts([aisle])
+        self._tell(Changed(alerts=frozenset([aisle])))
+        return True
+
+    def _stay_connected(self) -> None:
+        failures = 0
+        while not self._stopping.is_set():
+            connection = Connection(self._settings, self._receive)
+            try:
+                connection.open()
+                failures = 0
+                self._set_detail("")
+                self._counts["connections"] += 1
+                self._connection = connection
+                self._items.put(_Connected(connection))
+                while not connection.ended.wait(0.2) and not self._stopping.is_set():
+                    pass
+                if not self._stopping.is_set():
+                    self._set_detail(connection.end)
+            except NotConnectedError as error:
+                self._set_detail(str(error))
+            finally:
+                self._connection = None
+                connection.close()
+            self._stopping.wait(_wait_secs(failures))
+            failures += 1
+
+    def _set_detail(self, detail: str) -> None:
+        if detail == self._detail:
+            return
+        self._detail = detail
+        if detail:
+            _log.warning("collector not connected", broker=self._settings.url, reason=detail)
+        else:
+            _log.info("collector connected", broker=self._settings.url)
+
+    def _receive(self, connection: Connection, number: int, received: Received) -> None:
+        self._items.put(_Letter(connection, number, received))
+
+    def _write(self) -> None:
+        while not self._stopping.is_set():
+            item = self._items.get()
+            if isinstance(item, _Letter):
+                letters, following = self._gather(item)
+                self._commit(letters)
+                item = following
+            if isinstance(item, _Connected):
+                self._remind()
+
+    def _gather(self, first: _Letter) -> tuple[list[_Letter], _Item]:
+        """Return a batch, and the item that ended it if that was no message."""
+        letters = [first]
+        deadline = time.monotonic() + self._batch_wait_secs
+        while len(letters) < self._batch_limit:
+            try:
+                item = self._items.get(timeout=max(deadline - time.monotonic(), 0))
+            except queue.Empty:
+                break
+            if not isinstance(item, _Letter):
+                return letters, item
+            letters.append(item)
+        return letters, None
+
+    def _commit(self, letters: list[_Letter]) -> None:
+        changed = self._apply([letter.received for letter in letters])
+        if changed is None:
+            return
+        for letter in letters:
+            letter.connection.acknowledge(letter.number)
+        self._counts["batches"] += 1
+        self._counts["events"] += changed.events
+        self._counts["dead_letters"] += changed.dead_letters
+        self._publish_watermarks(changed.watermarks)
+        self._publish_alerts(changed.alerts)
+        self._tell(changed)
+
+    def _apply(self, batch: list[Received]) -> Changed | None:
+        """Commit a batch, however often that takes; None when stopped before that."""
+        failures = 0
+        while not self._stopping.is_set():
+            try:
+                return self._ingest.apply(batch)
+            except Exception as error:  # noqa: BLE001 - no message may end the collector
+                if not _is_passing(error) and len(batch) > 1:
+                    return self._apply_singly(batch)
+                buried = None if _is_passing(error) else self._bury(batch[0], error)
+                if buried is not None:
+                    return buried
+                if not failures:
+                    _log.warning("database cannot be written; retrying", reason=_reason(error))
+            self._counts["retries"] += 1
+            self._stopping.wait(_wait_secs(failures))
+            failures += 1
+        return None
+
+    def _apply_singly(self, batch: list[Received]) -> Changed | None:
+        """Find the messages that break a batch; the others are as good as ever."""
+        parts = [self._apply([received]) for received in batch]
+        if None in parts:
+            return None
+        return merge(part for part in parts if part is not None)
+
+    def _bury(self, received: Received, error: Exception) -> Changed | None:
+        """Make a message that cannot be written a dead letter; None when that fails too."""
+        try:
+            changed = self._ingest.bury(received, f"cannot be stored: {_reason(error)}")
+        except SQLAlchemyError:
+            return None
+        _log.error("message cannot be stored", topic=received.topic, reason=_reason(error))
+        return changed
+
+    def _remind(self) -> None:
+        """Publish all that is retained once more."""
+        alerts = tables.alerts.c
+        try:
+            marks = self._database.watermarks()
+            with self._database.read() as connection:
+                query = select(alerts.tenant, alerts.site, alerts.aisle).distinct()
+                aisles = [AisleKey(*row) for row in connection.execute(query)]
+        except SQLAlchemyError as error:
+            _log.warning("database cannot be read", reason=_reason(error))
+            return
+        self._publish_watermarks(
+            Watermarked(Node.from_source(source), epoch, sequence)
+            for source, (epoch, sequence) in marks.items()
+        )
+        self._publish_alerts(aisles)
+
+    def _publish_watermarks(self, marks: Iterable[Watermarked]) -> None:
+        connection = self._connection
+        if connection is None:
+            return
+        for mark in marks:
+            watermark = Watermark(epoch=mark.epoch, sequence=mark.sequence)
+            connection.publish_retained(mark.node.watermark, watermark.to_json())
+
+    def _publish_alerts(self, aisles: Iterable[AisleKey]) -> None:
+        with self._publishing_alerts:
+            connection = self._connection
+            if connection is None:
+                return
+            for aisle in aisles:
+                try:
+                    rows = self._database.open_alerts(aisle)
+                except SQLAlchemyError as error:
+                    _log.warning("database cannot be read", reason=_reason(error))
+                    return
+                alerts = tuple(AlertRow.from_row(row).to_wire() for row in rows)
+                message = OpenAlerts(aisle=aisle.aisle, time=datetime.now(UTC), alerts=alerts)
+                connection.publish_retained(topics.open_alerts(*aisle), message.to_json())
+
+    def _tell(self, changed: Changed) -> None:
+        if changed.is_visible:
+            for call in self._listeners:
+                call()
+
+
+def _is_passing(error: Exception) -> bool:
+    """True for a fault of the database, not of what was to be written."""
+    if isinstance(error, OperationalError | InterfaceError | PoolTimeoutError):
+        return True
+    return isinstance(error, DBAPIError) and error.connection_invalidated
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "orig", None) or error)
+
+
+def _wait_secs(failures: int) -> float:
+    wait = min(RETRY_SECS * 2.0 ** min(failures, 30), RETRY_CAP_SECS)
+    return wait * random.uniform(0.5, 1.0)

@@ -1,0 +1,155 @@
+"""One MQTT connection of the collector, from CONNECT to its end: central's only use of paho.
+
+The session outlives connections: while the collector is away the broker keeps what it should
+get. Messages are acknowledged by hand, after their commit. A connection is never reused, so
+that an acknowledgement cannot reach a message of a later connection under the same number.
+"""
+
+from __future__ import annotations
+
+import ssl
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from central.broker_settings import BrokerSettings
+from central.intake import Received
+from shelf.topics import ALL_UP
+
+CONNECT_TIMEOUT_SECS = 10.0
+SESSION_EXPIRY_SECS = 14 * 24 * 3600
+
+RECEIVE_MAXIMUM = 1000
+"""Messages that the broker may send ahead of commits (MQTT 5; else the broker's own limit)."""
+
+OnMessage = Callable[["Connection", int, Received], None]
+
+
+class NotConnectedError(Exception):
+    """There is no connection, or no more; the text says why, and who has to act."""
+
+
+class Connection:
+    """A connection of the collector.
+
+    ``on_message`` is called in paho's thread with the connection, the number to acknowledge
+    (0 where none is due) and the message.
+    """
+
+    def __init__(self, settings: BrokerSettings, on_message: OnMessage) -> None:
+        self._settings = settings
+        self._deliver = on_message
+        self._answered = threading.Event()
+        self._answer: ReasonCode | None = None
+        self.ended = threading.Event()
+        self.end = ""
+        five = settings.protocol == "5"
+        self._client = Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=settings.client_id,
+            clean_session=None if five else False,
+            protocol=MQTTProtocolVersion.MQTTv5 if five else MQTTProtocolVersion.MQTTv311,
+            reconnect_on_failure=False,
+            manual_ack=True,
+        )
+        self._client.connect_timeout = CONNECT_TIMEOUT_SECS
+        self._client.on_connect = self._on_connect
+        self._client.on_disconnect = self._on_disconnect
+        self._client.on_message = self._on_message
+        self._five = five
+
+    def open(self) -> None:
+        """Connect, wait for the answer and subscribe; raises `NotConnectedError`."""
+        self._set_credentials()
+        host, port = self._settings.address
+        keepalive = self._settings.keepalive_secs
+        try:
+            if self._five:
+                properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+                properties.SessionExpiryInterval = SESSION_EXPIRY_SECS
+                properties.ReceiveMaximum = RECEIVE_MAXIMUM
+                self._client.connect(
+                    host, port, keepalive, clean_start=False, properties=properties
+                )
+            else:
+                self._client.connect(host, port, keepalive)
+        except OSError as error:
+            raise NotConnectedError(str(error)) from error
+        self._client.loop_start()
+        if not self._answered.wait(CONNECT_TIMEOUT_SECS):
+            raise NotConnectedError(f"no answer within {CONNECT_TIMEOUT_SECS:.0f} s")
+        if self._answer is None:
+            raise NotConnectedError(self.end or "closed before it answered")
+        if self._answer.is_failure:
+            raise NotConnectedError(f"refused: {self._answer}")
+        self._client.subscribe(ALL_UP, qos=1)
+
+    def acknowledge(self, number: int) -> None:
+        """Tell the broker that a message need not come again. Does nothing after the end."""
+        if number and not self.ended.is_set():
+            self._client.ack(number, 1)
+
+    def publish_retained(self, topic: str, payload: bytes) -> None:
+        """Publish for whoever subscribes now or later. Does nothing after the end."""
+        if not self.ended.is_set():
+            self._client.publish(topic, payload, qos=1, retain=True)
+
+    def close(self) -> None:
+        """Disconnect; the broker keeps the session."""
+        self._client.disconnect()
+        self._client.loop_stop()
+        self.ended.set()
+
+    def _set_credentials(self) -> None:
+        settings = self._settings
+        try:
+            if settings.username is not None:
+                password = None
+                if settings.password_file is not None:
+                    password = settings.password_file.read_text(encoding="utf-8").rstrip("\r\n")
+                self._client.username_pw_set(settings.username, password)
+            if settings.uses_tls:
+                context = ssl.create_default_context(cafile=settings.ca_file)
+                context.minimum_version = ssl.TLSVersion.TLSv1_2
+                if settings.cert_file is not None:
+                    context.load_cert_chain(settings.cert_file, settings.key_file)
+                self._client.tls_set_context(context)
+        except (OSError, UnicodeDecodeError) as error:
+            name = getattr(error, "filename", None) or "password_file, ca_file, cert_file, key_file"
+            raise NotConnectedError(f"{name}: {error}") from error
+
+    def _on_connect(
+        self,
+        _client: Client,
+        _userdata: Any,
+        _flags: ConnectFlags,
+        reason: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        self._answer = reason
+        self._answered.set()
+
+    def _on_disconnect(
+        self,
+        _client: Client,
+        _userdata: Any,
+        _flags: DisconnectFlags,
+        reason: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        self.end = f"connection ended: {reason}"
+        self.ended.set()
+        self._answered.set()
+
+    def _on_message(self, _client: Client, _userdata: Any, message: MQTTMessage) -> None:
+        received = Received(
+            message.topic, bytes(message.payload), datetime.now(UTC), bool(message.retain)
+        )
+        self._deliver(self, message.mid if message.qos else 0, received)
