@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityRule:
+    """When a facing counts as another product than the planned one.
+
+    The other product must be at least ``min_similarity`` alike, and by ``min_margin`` more than
+    what is planned. The defaults belong to the colour layout, for which near-twins (flavours of
+    one brand) differ by up to 0.1: they are not told apart, and so never reported.
+    """
+
+    min_similarity: float = 0.7
+    min_margin: float = 0.15
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,6 +42,7 @@ class Observed:
     gap_scores: Floats
     skus: tuple[str, ...] = ()
     similarity: Floats | None = None
+    rule: IdentityRule = IdentityRule()
 
     def __post_init__(self) -> None:
         count = len(self.facing_scores)
@@ -41,6 +56,23 @@ class Observed:
             raise ValueError(
                 f"similarity: expected {(count, len(self.skus))}, got {self.similarity.shape}"
             )
+
+    def stranger(self, facing: int, accepted: Collection[str]) -> str | None:
+        """Return the SKU that a facing shows, when it clearly is none of ``accepted``.
+
+        None when it is one of them, when it cannot be told, or when the catalogue has no
+        picture of any of them: then nothing can be said against the facing.
+        """
+        if self.similarity is None:
+            return None
+        similarity = self.similarity[facing]
+        expected = [similarity[k] for k, sku in enumerate(self.skus) if sku in accepted]
+        best = int(np.argmax(similarity))
+        if not expected or similarity[best] < self.rule.min_similarity:
+            return None
+        if similarity[best] - max(expected) < self.rule.min_margin:
+            return None
+        return self.skus[best]
 
     def mismatch(self, skus: tuple[str, ...]) -> Floats:
         """Return (n, len(skus)): how little each facing looks like each SKU, 0..1.

@@ -15,12 +15,6 @@ from shelf import BoxPx, Found, PlannedSlot, SlotReading, State
 MIN_VISIBLE = 0.6
 """A slot of which less could be seen is unknown."""
 
-FOREIGN_MISMATCH = 0.7
-"""From here on a facing does not look like the planned SKU at all, if another one does."""
-
-CONFIDENT_MARGIN = 0.12
-"""By so much, of the whole similarity scale, must another SKU be more alike to be named."""
-
 NOTHING_SEEN_CONFIDENCE = 0.6
 """No box where a facing is planned: weak evidence, as a detector may overlook one."""
 
@@ -61,8 +55,7 @@ def slot_reading(
     visible = visibility(box)
     seen = [a for a in answers if a.answer is Answer.FACING]
     found = tuple(_found(answer, slot, observed) for answer in seen)
-    accepted = {slot.sku, *slot.substitutes}
-    foreign = [item for item in found if item.sku is not None and item.sku not in accepted]
+    foreign = [item for item in found if item.sku != slot.sku]
     count = len(seen) - len(foreign)
 
     def reading(state: State, confidence: float, reason: str) -> SlotReading:
@@ -106,18 +99,14 @@ def slot_reading(
 
 
 def _found(answer: Answered, slot: PlannedSlot, observed: Observed) -> Found:
-    """Name a facing: the planned SKU unless another one is clearly more alike."""
+    """Name a facing: the planned SKU unless it clearly is another product."""
     box = observed.facings_xyxy_px[answer.source]
     box_px = (float(box[0]), float(box[1]), float(box[2]), float(box[3]))
     score = float(observed.facing_scores[answer.source])
-    if observed.similarity is None or answer.mismatch < FOREIGN_MISMATCH:
-        return Found(slot.sku, round(score * (1 - answer.mismatch / 2), 3), box_px)
-    similarity = observed.similarity[answer.source]
-    order = np.argsort(-similarity)
-    margin = float(similarity[order[0]] - similarity[order[1]]) if len(order) > 1 else 0.0
-    if margin < CONFIDENT_MARGIN:
-        return Found(None, round(score / 2, 3), box_px)
-    return Found(observed.skus[order[0]], round(score * min(1.0, 0.5 + margin), 3), box_px)
+    stranger = observed.stranger(answer.source, {slot.sku, *slot.substitutes})
+    if stranger is not None:
+        return Found(stranger, round(0.5 + score / 2, 3), box_px)
+    return Found(slot.sku, round(score * (1 - answer.mismatch / 2), 3), box_px)
 
 
 def _emptiness(answers: Sequence[Answered], observed: Observed) -> float:
