@@ -22,6 +22,7 @@ from detector.manifest import (
     manifest_path_of,
     read_manifest,
 )
+from detector.scale import search_scale
 from detector.session import OnnxSession, SessionOptions
 from detector.tiling import Tile, cut_at_inner_border, tiles_for
 
@@ -155,41 +156,34 @@ class Detector:
         return merged.select(kept)
 
     def detect_at_best_scale(
-        self, image_bgr: NDArray[np.uint8], *, max_scale: float = 2.0, max_rounds: int = 3
+        self, image_bgr: NDArray[np.uint8], *, max_scale: float = 2.0, max_looks: int = 4
     ) -> Detections:
         """Detections of a photograph of unknown scale.
 
-        The picture is looked at whole first; the width of a typical facing there says at which
-        scale facings have the size the model knows best, and the picture is looked at again at
-        that scale, until the two agree or ``max_rounds`` looks are spent. ``max_scale`` bounds
-        enlarging: invented pixels help little.
+        The picture is looked at whole, at the input's size and at half of it (close-ups); the
+        width of a typical facing there says at which scale facings have the size that the model
+        knows best, and the picture is looked at again at that scale. The look that explains most
+        of the picture wins. ``max_scale`` bounds enlarging: invented pixels help little.
         """
         check_picture(image_bgr)
         height, width = image_bgr.shape[:2]
-        scale = self.manifest.input.size_px / max(height, width)
-        looks: list[tuple[float, Detections]] = []
-        for _ in range(max_rounds):
-            found = self.detect_tiled(image_bgr, scale=scale) if looks else self.detect(image_bgr)
-            looks.append((scale, found))
-            wanted = self._better_scale(found, scale, max_scale)
-            if any(0.8 < wanted / seen < 1.25 for seen, _ in looks):
-                break
-            scale = wanted
-        return looks[-1][1]
+        whole = self.manifest.input.size_px / max(height, width)
+        product = PRODUCT if PRODUCT in self.class_names else self.class_names[0]
+        _, found = search_scale(
+            lambda scale: self.detect_tiled(image_bgr, scale=scale),
+            (whole, whole / 2),
+            self.best_facing_px,
+            max(max_scale, whole),
+            max_looks,
+            product,
+        )
+        return found
 
     @property
     def best_facing_px(self) -> float:
         """Facing width in the input that the model knows best: the middle of its range."""
         smallest, largest = self.manifest.facing_px
         return float(np.sqrt(smallest * largest))
-
-    def _better_scale(self, found: Detections, scale: float, max_scale: float) -> float:
-        products = found.of_class(PRODUCT) if PRODUCT in self.class_names else found
-        boxes = products.boxes_xyxy_px
-        if len(boxes) == 0:
-            return min(scale * 2.0, max_scale)
-        median = float(np.median(boxes[:, 2] - boxes[:, 0]))
-        return min(self.best_facing_px / max(median, 1.0), max_scale)
 
     def _detect_in(
         self,
@@ -231,7 +225,9 @@ class Detector:
         largest = MAX_INPUT_PX
         if self.manifest.input.any_size_multiple_px is None:
             largest = self.manifest.input.size_px
-        return max(1, int(largest / scale))
+        # The scale may itself be a rounded quotient; without the allowance a picture that just
+        # fits would be cut in two.
+        return max(1, int(largest / scale + 1e-3))
 
     def _overlap_px(self, scale: float) -> int:
         # A facing as wide as the model can know must fit whole into one of two neighbours.
