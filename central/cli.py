@@ -69,6 +69,7 @@ def run_central(settings: Central, ready: Callable[[str], None] | None = None) -
                 timeout_graceful_shutdown=GRACE_SECS,
             ),
             ready or _say_where,
+            application.state.changes.close,
         )
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, server.handle_exit)
@@ -80,11 +81,17 @@ def run_central(settings: Central, ready: Callable[[str], None] | None = None) -
 
 
 class _Server(uvicorn.Server):
-    """Says when it answers, and where."""
+    """Says when it answers, and where; ends the pages' open streams before it waits for them."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        ready: Callable[[str], None],
+        end_streams: Callable[[], None],
+    ) -> None:
         super().__init__(config)
         self._ready = ready
+        self._end_streams = end_streams
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and say where."""
@@ -93,6 +100,11 @@ class _Server(uvicorn.Server):
             host, port = sockets[0].getsockname()[:2]
             shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
             self._ready(f"http://{shown}:{port}/")
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the streams, then everything else."""
+        self._end_streams()
+        await super().shutdown(sockets)
 
 
 def _listen(http: Http) -> socket.socket:
