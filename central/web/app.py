@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
@@ -24,29 +24,89 @@ from starlette.responses import (
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from central.config import Central, Look
 from central.database import Database
 from central.web import words
 from central.web.live import Changes, stream
-from central.web.pages import Look, Pages, Planograms
+from central.web.pages import Pages, Planograms
 from central.web.queries import Moment, read_picture, read_site
 from central.web.rows import NO_SITE, AlertRow, Site, SlotRow
 from central.web.security import SecurityHeaders, origin_of
-from shelf import SlotId
+from shelf import ConfigError, Planogram, Problem, SlotId, load_planogram
+
+DONE = "done"
+"""The reason of an alert that somebody closed on the page."""
 
 STATIC = Path(__file__).parent / "static"
 
-OnCommit = Callable[[Callable[[], None]], None]
-"""Takes a function to be called after each commit, from any thread."""
+
+class Collecting(Protocol):
+    """What the page needs of the collector."""
+
+    @property
+    def is_connected(self) -> bool:
+        """True while the broker can be heard."""
+
+    @property
+    def detail(self) -> str:
+        """Why it cannot be heard."""
+
+    def on_commit(self, call: Callable[[], None]) -> None:
+        """Have ``call`` called after each commit, from any thread."""
+
+    def close_alert(self, alert: str, reason: str) -> bool:
+        """Close an open alert; False if none was open."""
+
+
+def create_app(central: Central, database: Database, collector: Collecting) -> Starlette:
+    """Return the page as ``central`` configures it, live with the collector's commits.
+
+    Raises `shelf.ConfigError` for a look that is no http URL, and `shelf.PlanogramError`.
+    """
+    planograms: dict[Site, dict[str, Planogram]] = {}
+    for item in central.planograms:
+        by_aisle = planograms.setdefault(Site(item.tenant, item.site), {})
+        by_aisle[item.aisle] = load_planogram(item.file)
+    for index, look in enumerate(central.looks):
+        try:
+            origin_of(look.url)
+        except ValueError as error:
+            where = f"looks[{index}].url"
+            raise ConfigError([Problem(where, "an http or https URL", repr(look.url))]) from error
+    return make_app(database, planograms, central.looks, collector)
+
+
+class _Revalidated(StaticFiles):
+    """Files that a browser asks about each time, so that an update is seen at once."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        """Return the file, or that it has not changed."""
+        response = super().file_response(*args, **kwargs)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
 
 
 class Web:
     """The handlers, and what they share."""
 
-    def __init__(self, database: Database, planograms: Planograms, looks: Sequence[Look]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        planograms: Planograms,
+        looks: Sequence[Look],
+        collector: Collecting | None,
+    ) -> None:
         self.changes = Changes()
         self._database = database
-        self._pages = Pages(database, planograms, self.changes)
+        self._collector = collector
+        self._pages = Pages(database, planograms, self.changes, self._broker_fault)
         self._looks = list(looks)
+
+    def _broker_fault(self) -> str | None:
+        """Why no news can come, or None while it can."""
+        if self._collector is None or self._collector.is_connected:
+            return None
+        return self._collector.detail or "no connection"
 
     async def page(self, request: Request) -> Response:
         """The live page of one site."""
@@ -98,6 +158,19 @@ class Web:
         headers = {"Cache-Control": "private, max-age=86400, immutable"}
         return Response(picture, media_type="image/jpeg", headers=headers)
 
+    async def done(self, request: Request) -> Response:
+        """Close an alert because somebody in the store says that it is solved."""
+        if self._collector is None:
+            raise HTTPException(503, "alerts cannot be closed here")
+        if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
+            raise HTTPException(403, "only the page itself may ask this")
+        if request.headers.get("x-requested-with") != "shelfwatch":
+            raise HTTPException(403, "expected the header X-Requested-With: shelfwatch")
+        alert = request.path_params["alert"]
+        if not await run_in_threadpool(self._collector.close_alert, alert, DONE):
+            raise HTTPException(404, "no open alert with this id")
+        return Response(status_code=204)
+
     def _read_picture(self, event: str, moment: Moment) -> bytes | None:
         with self._database.read() as connection:
             return read_picture(connection, event, moment)
@@ -134,12 +207,12 @@ class Web:
         return [_asked_site(request, sites)] if "site" in request.query_params else sites
 
     async def healthz(self, request: Request) -> Response:
-        """200 while the database answers."""
+        """200 while the database answers; says whether the broker does."""
         try:
             await run_in_threadpool(self._pages.sites)
         except SQLAlchemyError as error:
             return JSONResponse({"status": "failing", "database": type(error).__name__}, 503)
-        return JSONResponse({"status": "ok"})
+        return JSONResponse({"status": "ok", "broker": self._broker_fault() or "connected"})
 
     def routes(self) -> list[Route | Mount]:
         """Return what is served."""
@@ -148,10 +221,11 @@ class Web:
             Route("/events", self.events),
             Route("/card", self.card),
             Route("/evidence/{event}/{moment}.jpg", self.picture),
+            Route("/alerts/{alert}/done", self.done, methods=["POST"]),
             Route("/api/alerts.json", self.alerts_json),
             Route("/api/slots.json", self.slots_json),
             Route("/healthz", self.healthz),
-            Mount("/static", StaticFiles(directory=STATIC)),
+            Mount("/static", _Revalidated(directory=STATIC)),
         ]
 
 
@@ -159,17 +233,17 @@ def make_app(
     database: Database,
     planograms: Planograms,
     looks: Sequence[Look] = (),
-    on_commit: OnCommit | None = None,
+    collector: Collecting | None = None,
 ) -> Starlette:
-    """Return the page over ``database``.
+    """Return the page over ``database``; without a ``collector`` it only looks now and then.
 
     ``app.state.changes`` is its `Changes`: ``notify()`` redraws, ``close()`` ends the streams
     (call it before the server waits for its connections to end).
     Raises ``ValueError`` for a look whose URL is not http.
     """
-    web = Web(database, planograms, looks)
-    if on_commit is not None:
-        on_commit(web.changes.notify)
+    web = Web(database, planograms, looks, collector)
+    if collector is not None:
+        collector.on_commit(web.changes.notify)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

@@ -24,7 +24,7 @@ class Notice:
 
     key: str
     text: str
-    since_utc: datetime
+    since_utc: datetime | None
     detail: str = ""
 
 
@@ -98,8 +98,13 @@ class Board:
     aisles: tuple[AisleView, ...]
 
 
-def build_board(rows: SiteRows, planograms: Mapping[str, Planogram]) -> Board:
-    """Return the page of one site; ``planograms`` are by aisle."""
+def build_board(
+    rows: SiteRows, planograms: Mapping[str, Planogram], broker_fault: str | None = None
+) -> Board:
+    """Return the page of one site; ``planograms`` are by aisle.
+
+    ``broker_fault`` says why no news can come, or is None while it can.
+    """
     by_aisle = _slots_by_aisle(rows, planograms)
     names = product_names(rows, planograms)
     aisles = tuple(
@@ -118,7 +123,7 @@ def build_board(rows: SiteRows, planograms: Mapping[str, Planogram]) -> Board:
         watched_by=_watched_by(rows),
         watching=_watching(aisles, len(all_slots)),
         counts=tuple((state, sum(s.state is state for s in all_slots)) for state in State),
-        notices=tuple(_notices(rows)),
+        notices=tuple(_notices(rows, broker_fault)),
     )
     closed = tuple(
         replace(_card(row, names), open_for=words.duration(row.closed_utc - row.since_utc))
@@ -271,7 +276,11 @@ def _watched_by(rows: SiteRows) -> str:
     return f"{'camera' if len(good) == 1 else 'cameras'} {words.listed(good)}"
 
 
-def _notices(rows: SiteRows) -> Iterable[Notice]:
+def _notices(rows: SiteRows, broker_fault: str | None) -> Iterable[Notice]:
+    if broker_fault is not None:
+        yield Notice(
+            "broker", "The broker is out of reach, so nothing new arrives", None, broker_fault
+        )
     offline = {node.node: node for node in rows.nodes if not node.is_online}
     for node in offline.values():
         yield _node_notice(node)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from time import monotonic
 from urllib.parse import urlencode
@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.concurrency import run_in_threadpool
 
+from central.config import Look
 from central.database import Database
 from central.web import words
 from central.web.board import (
@@ -31,14 +32,6 @@ Planograms = Mapping[Site, Mapping[str, Planogram]]
 """The planograms that are configured, by site and aisle."""
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
-    """Where a camera's newest picture can be had."""
-
-    camera: str
-    url: str
-
-
 @dataclass(slots=True)
 class _Drawn:
     """The newest parts of one site, and what they were drawn of."""
@@ -52,7 +45,15 @@ class _Drawn:
 class Pages:
     """Reads, arranges and renders. Only `parts` is asynchronous; the rest may block."""
 
-    def __init__(self, database: Database, planograms: Planograms, changes: Changes) -> None:
+    def __init__(
+        self,
+        database: Database,
+        planograms: Planograms,
+        changes: Changes,
+        broker_fault: Callable[[], str | None],
+    ) -> None:
+        """``broker_fault`` says why no news can come, or None while it can."""
+        self._broker_fault = broker_fault
         self._database = database
         self._planograms = planograms
         self._changes = changes
@@ -89,7 +90,7 @@ class Pages:
         """Return what the page says of ``site``."""
         with self._database.read() as connection:
             rows = read_site(connection, site)
-        return build_board(rows, self._planograms.get(site, {}))
+        return build_board(rows, self._planograms.get(site, {}), self._broker_fault())
 
     def draw_parts(self, site: Site) -> Parts:
         """Return each part of the page as HTML."""

@@ -78,7 +78,9 @@ class Browser:
         self.devtools("Emulation.setEmulatedMedia", features=[feature])
 
     def open(self, url: str) -> None:
-        """Load a page and wait until it is loaded."""
+        """Load a page and wait until it is loaded; forget what the last one complained of."""
+        self._send(f"{self._session}/url", {"url": "about:blank"})
+        self.errors()
         self._send(f"{self._session}/url", {"url": url})
 
     def script(self, text: str, *arguments: Any) -> Any:
@@ -102,7 +104,7 @@ class Browser:
         return value
 
     def errors(self) -> list[str]:
-        """Return what the console has complained of since the last call."""
+        """Return what the console has complained of since the page was opened."""
         log = self._send(f"{self._session}/se/log", {"type": "browser"})
         return [entry["message"] for entry in log if entry["level"] == "SEVERE"]
 

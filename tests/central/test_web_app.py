@@ -11,9 +11,9 @@ from starlette.testclient import TestClient
 from web_rows import NOW, planogram, stored_alert, stored_slot
 
 from central import tables
+from central.config import Look
 from central.database import Database, insert_new
 from central.web.app import make_app
-from central.web.pages import Look
 from central.web.rows import Site
 
 EVIL = "<script>alert('x')</script>"
@@ -29,7 +29,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 @pytest.fixture
 def client(database: Database) -> Iterator[TestClient]:
-    looks = [Look("c1", "http://127.0.0.1:9/cameras/c1/look.jpg")]
+    looks = [Look(camera="c1", url="http://127.0.0.1:9/cameras/c1/look.jpg")]
     with TestClient(make_app(database, {SITE: {"a12": planogram()}}, looks)) as client:
         yield client
 
@@ -87,7 +87,7 @@ def test_the_page_loads_nothing_from_elsewhere(client: TestClient) -> None:
 def test_a_look_that_is_no_http_url_is_refused(database: Database, url: str) -> None:
     """It would weaken the policy or never load."""
     with pytest.raises(ValueError, match="expected"):
-        make_app(database, {}, [Look("c1", url)])
+        make_app(database, {}, [Look(camera="c1", url=url)])
 
 
 def test_alerts_are_there_for_programs(client: TestClient, database: Database) -> None:
@@ -176,7 +176,7 @@ def test_several_stores_can_be_chosen(client: TestClient, database: Database) ->
 
 def test_health_follows_the_database(client: TestClient, database: Database) -> None:
     """200 while it answers, 503 when its tables are gone."""
-    assert client.get("/healthz").json() == {"status": "ok"}
+    assert client.get("/healthz").json() == {"status": "ok", "broker": "connected"}
     tables.metadata.drop_all(database.engine)
     answer = client.get("/healthz")
     assert (answer.status_code, answer.json()["status"]) == (503, "failing")

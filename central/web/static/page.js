@@ -195,7 +195,20 @@ function openPicture(link) {
   viewer.showModal();
 }
 
+async function closeAlert(button) {
+  button.disabled = true;
+  const answer = await fetch(`/alerts/${encodeURIComponent(button.dataset.done)}/done`, {
+    method: "POST",
+    headers: { "X-Requested-With": "shelfwatch" },
+  }).catch(() => null);
+  if (answer && (answer.ok || answer.status === 404)) return; // the next news takes it away
+  button.disabled = false;
+  spoken.textContent = button.textContent = "Not saved; try again";
+}
+
 document.addEventListener("click", (event) => {
+  const done = event.target.closest("[data-done]");
+  if (done) return closeAlert(done);
   const picture = event.target.closest("a.picture");
   if (picture) {
     event.preventDefault();

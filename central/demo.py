@@ -1,0 +1,268 @@
+"""``shelfwatch demo``: a simulated store, its agent, a broker and this page, end to end.
+
+It runs the programs that a store would: ``simulate`` makes the store, ``central`` brings broker,
+collector and page, ``run`` is the agent.
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import socket
+import tempfile
+import threading
+import time
+import webbrowser
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import typer
+import yaml
+
+from central.children import Child, stop_all
+from shelf.errors import ShelfwatchError
+
+app = typer.Typer()
+
+TICK_SECS = 0.5
+START_TIMEOUT_SECS = 90.0
+HOST = "127.0.0.1"
+
+_STATE_WORDS = {
+    "out_of_stock": "out of stock",
+    "low": "running low",
+    "misplaced": "wrong product",
+}
+
+
+class PortError(ShelfwatchError):
+    """The page's port is taken."""
+
+
+class DemoError(ShelfwatchError):
+    """A part of the demo ended or did not start."""
+
+    exit_code = 1
+
+
+@app.command()
+def demo(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the page; 0: any.")] = 8080,
+    seconds: Annotated[
+        float | None, typer.Option(min=1, help="Stop after this many seconds.", metavar="N")
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="Keep everything here; a temporary folder if absent.")
+    ] = None,
+    open_page: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open the page in a browser.")
+    ] = False,
+) -> None:
+    """Watch a simulated store from camera to alert on this machine.
+
+    Example: shelfwatch demo --port 8080
+    """
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda _number, _frame: stopped.set())
+    chosen_port = _take_port(port)
+    place = folder or Path(tempfile.mkdtemp(prefix="shelfwatch-demo-"))
+    place.mkdir(parents=True, exist_ok=True)
+    running = Demo(place.resolve(), chosen_port, stopped)
+    try:
+        running.start()
+        if not stopped.is_set():
+            _say_what_to_look_at(running)
+            if open_page:
+                webbrowser.open(running.url)
+            running.watch(seconds)
+    finally:
+        typer.echo("stopping")
+        running.stop()
+    if folder is None:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+class Demo:
+    """The parts of one demo in ``folder``; ``stopped`` ends every wait."""
+
+    def __init__(self, folder: Path, port: int, stopped: threading.Event) -> None:
+        self.url = f"http://{HOST}:{port}/"
+        self.folder = folder
+        self._port = port
+        self._stopped = stopped
+        self._children: list[Child] = []
+        self._client = httpx.Client(base_url=self.url, timeout=5)
+        self._open: dict[str, dict[str, Any]] = {}
+
+    def start(self) -> None:
+        """Make the store and start its programs; raises `DemoError` when one fails."""
+        site_file = self.folder / "site.yaml"
+        if not site_file.exists():
+            typer.echo("Building the store: shelves, products, cameras, calibration ...")
+            self._run_to_the_end(
+                "simulate", ["simulate", "--out", str(self.folder), "--hours", "0"]
+            )
+        if self._stopped.is_set():
+            return
+        broker_port, health_port = free_port(), free_port()
+        site = write_site(site_file, broker_port, health_port)
+        central_file = self.folder / "central.yaml"
+        write_central(central_file, site, self._port, broker_port, health_port)
+        typer.echo("Starting broker, collector and page ...")
+        self._start("central", ["central", "--config", str(central_file)])
+        self._wait_for_page()
+        if self._stopped.is_set():
+            return
+        typer.echo("Starting the agent ...")
+        self._start("agent", ["run", "--site", str(site_file)])
+
+    def watch(self, seconds: float | None) -> None:
+        """Say what opens and closes until stopped, or for ``seconds``.
+
+        Raises `DemoError` when a program ends.
+        """
+        deadline = None if seconds is None else time.monotonic() + seconds
+        while not self._stopped.wait(TICK_SECS):
+            self._check_children()
+            self._say_changes()
+            if deadline is not None and time.monotonic() >= deadline:
+                return
+
+    def stop(self) -> None:
+        """Stop everything, the last started first."""
+        self._client.close()
+        stop_all(self._children)
+
+    def _start(self, name: str, arguments: list[str]) -> Child:
+        child = Child(name, arguments, self.folder / f"{name}.log")
+        self._children.append(child)
+        return child
+
+    def _run_to_the_end(self, name: str, arguments: list[str]) -> None:
+        child = self._start(name, arguments)
+        while child.exit_code is None and not self._stopped.wait(0.05):
+            pass
+        if child.exit_code:
+            raise _ended(child)
+        if child.exit_code == 0:
+            self._children.remove(child)
+
+    def _check_children(self) -> None:
+        for child in self._children:
+            if child.exit_code is not None:
+                raise _ended(child)
+
+    def _wait_for_page(self) -> None:
+        deadline = time.monotonic() + START_TIMEOUT_SECS
+        while not self._stopped.wait(0.1):
+            self._check_children()
+            with suppress(httpx.TransportError):
+                if self._client.get("/healthz").is_success:
+                    return
+            if time.monotonic() > deadline:
+                raise DemoError(f"the page did not answer within {START_TIMEOUT_SECS:.0f} s")
+
+    def _say_changes(self) -> None:
+        try:
+            answer = self._client.get("/api/alerts.json").raise_for_status().json()
+        except httpx.HTTPError:
+            return  # the next look tells; a program that has ended is found by its exit code
+        for alert in answer["open"]:
+            if alert["id"] not in self._open:
+                self._open[alert["id"]] = alert
+                words = _STATE_WORDS.get(alert["state"], alert["state"])
+                _say(words, f"{alert['name'] or alert['sku']}, {alert['place']}")
+        now_open = {alert["id"] for alert in answer["open"]}
+        for alert in answer["closed"]:
+            if alert["id"] in self._open and alert["id"] not in now_open:
+                del self._open[alert["id"]]
+                secs = _moment(alert["closed_utc"]) - _moment(alert["since_utc"])
+                _say("solved", f"{alert['name'] or alert['sku']}, after {secs:.0f} s")
+
+
+def write_site(path: Path, broker_port: int, health_port: int) -> dict[str, Any]:
+    """Point a site file at the demo's broker, give the agent a page, and return the site."""
+    site: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    site["broker"] = {**site.get("broker", {}), "url": f"mqtt://{HOST}:{broker_port}"}
+    site["health"] = {"port": health_port}
+    path.write_text(yaml.safe_dump(site, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    return site
+
+
+def write_central(
+    path: Path, site: Mapping[str, Any], port: int, broker_port: int, health_port: int
+) -> None:
+    """Write the configuration of the central part for one site."""
+    look = f"http://{HOST}:{health_port}/cameras/{{}}/look.jpg"
+    central = {
+        "database_url": "sqlite:///central.sqlite",
+        "broker": {"embedded": True, "host": HOST, "port": broker_port, "folder": "broker"},
+        "http": {"host": HOST, "port": port},
+        "planograms": [
+            {"tenant": site["tenant"], "site": site["site"], **planogram}
+            for planogram in site["planograms"]
+        ],
+        "looks": [
+            {"camera": camera["id"], "url": look.format(camera["id"])} for camera in site["cameras"]
+        ],
+    }
+    path.write_text(yaml.safe_dump(central, sort_keys=False, allow_unicode=True), encoding="utf-8")
+
+
+def free_port() -> int:
+    """Return a port of this machine that nobody uses at present."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _take_port(port: int) -> int:
+    """Return ``port``, or a free one for 0; raises `PortError` when it is taken."""
+    if port == 0:
+        return free_port()
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise PortError(
+                f"--port: expected a free port, found {port} in use ({error.strerror}); "
+                "choose another, or 0 for any"
+            ) from error
+    return port
+
+
+def _ended(child: Child) -> DemoError:
+    code = child.exit_code
+    how = f"was killed by signal {-code}" if code is not None and code < 0 else f"exit {code}"
+    return DemoError(
+        f"{child.name} ended unexpectedly ({how}); the end of {child.log}:\n{child.last_words()}"
+    )
+
+
+def _moment(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
+
+
+def _say(what: str, about: str) -> None:
+    typer.echo(f"{datetime.now():%H:%M:%S}  {what:13} {about}")
+
+
+def _say_what_to_look_at(running: Demo) -> None:
+    typer.echo(
+        f"""
+  The page:   {running.url}
+  All files:  {running.folder}
+
+In the first half minute the agent looks at every slot; until then the page says "cannot see".
+Then a shopper takes products, an item is put in the wrong place, and somebody fills up again.
+Each alert opens on the page with a picture, is printed here, and closes by itself.
+Ctrl-C stops everything.
+"""
+    )
