@@ -15,20 +15,22 @@ import structlog
 
 from calibration import Calibration
 from detector import Detector, SessionOptions
+from edge_agent import metrics
 from edge_agent.bookkeeper import Bookkeeper
 from edge_agent.capture import CameraReport, Capture
 from edge_agent.clock import utc_now
 from edge_agent.config import CameraSettings, Site
 from edge_agent.frames import Frame
 from edge_agent.gate import Gate
-from edge_agent.health import HealthServer
+from edge_agent.health import CameraHealth, Health, HealthServer
+from edge_agent.health import Uplink as LinkHealth
 from edge_agent.look import Looker
 from edge_agent.mailbox import MailboxSet
 from edge_agent.outbox import Outbox
 from edge_agent.picture import draw_slots, encode_jpeg
 from edge_agent.recognise import Recogniser
 from edge_agent.station import Looked, Station
-from edge_agent.uplink import Uplink
+from edge_agent.uplink import Uplink, UplinkState
 from shelf import Planogram, load_planogram
 
 _log = structlog.get_logger(__name__)
@@ -56,6 +58,7 @@ class Agent:
         """Load the model, planograms and calibrations; raises `ShelfwatchError`."""
         self._site = site
         self._stopping = threading.Event()
+        self._fault = ""
         self._planograms = {p.aisle: load_planogram(p.file) for p in site.planograms}
         self._detector = Detector.load(site.model, SessionOptions())
         self._stations = {
@@ -77,7 +80,7 @@ class Agent:
         )
         self._health = None
         if site.health is not None:
-            self._health = HealthServer(site.health.host, site.health.port)
+            self._health = HealthServer(site.health.host, site.health.port, health=self._health_now)
         self._captures = [
             Capture(
                 camera.id,
@@ -96,8 +99,6 @@ class Agent:
             for number in range(self._site.workers)
         ]
         keeper = threading.Thread(target=self._keep_books, name="state", daemon=True)
-        if self._health is not None:
-            self._health.start()
         self._uplink.start()
         keeper.start()
         for worker in workers:
@@ -125,7 +126,7 @@ class Agent:
             thread.join()
         self._uplink.stop()
         if self._health is not None:
-            self._health.stop()
+            self._health.close()
         self._outbox.close()
         _log.info("agent stopped", node=self._site.node)
 
@@ -139,10 +140,13 @@ class Agent:
                 continue
             camera, frame = taken
             try:
-                looked = self._stations[camera].work(frame)
+                with metrics.LOOK_SECS.time():
+                    looked = self._stations[camera].work(frame)
+                metrics.LOOKS.labels(camera, "read" if looked.inferred else "unread").inc()
                 self._show(looked)
                 self._hand_over(looked)
             except Exception:  # noqa: BLE001 - a fault in one look must not end the watch
+                metrics.FAILED_LOOKS.labels(camera).inc()
                 _log.exception("look failed", camera=camera)
             finally:
                 self._mailboxes.done(camera)
@@ -175,10 +179,24 @@ class Agent:
                 if time.monotonic() - ticked >= TICK_SECS:
                     ticked = time.monotonic()
                     self._books.tick(ticked, utc_now())
+                self._fault = ""
             except Exception:  # noqa: BLE001 - a full disk: what is unwritten is kept
+                self._fault = "states cannot be written; see the log"
                 _log.exception("state could not be written")
-            self._set_health()
 
-    def _set_health(self) -> None:
-        if self._health is not None:
-            self._health.set_status(self._books.cameras, self._uplink.state.value)
+    def _health_now(self) -> Health:
+        online = self._uplink.state is UplinkState.ONLINE
+        return Health(
+            cameras={
+                name: CameraHealth(state, detail)
+                for name, (state, detail) in self._books.cameras.items()
+            },
+            uplink=LinkHealth.CONNECTED if online else LinkHealth.DISCONNECTED,
+            fault=self._fault,
+            more={
+                "uplink_detail": self._uplink.detail,
+                "outbox_bytes": self._outbox.bytes_used,
+                "model": self._detector.identity,
+                "site": self._site.digest,
+            },
+        )

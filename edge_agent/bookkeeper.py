@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Protocol
 
 from calibration import Calibration
+from edge_agent import metrics
 from edge_agent.clock import clock_state
 from edge_agent.config import CameraSettings, Site
 from edge_agent.ledger import Change, Judged, Ledger
@@ -142,6 +143,8 @@ class Bookkeeper:
         self._outbox.append(self._unwritten_events, self._ledger.rows(changes))
         self._unwritten, self._unwritten_events = [], []
         self._uplink.notify()
+        for change in changes:
+            metrics.EVENTS.labels(change.state.state.value).inc()
         now_utc = changes[-1].event.time
         for aisle, bay in sorted({(change.aisle, change.state.slot.bay) for change in changes}):
             self._publish_snapshot(aisle, bay, now_utc)

@@ -30,6 +30,9 @@ MARGIN_SHARE = 0.04
 ENLARGE_LIMIT = 1.25
 """A bay is not warped to more px per mm than this multiple of what the camera sees."""
 
+PHANTOM_SHARE = 0.6
+"""A facing of which so much lies in a gap contradicts it."""
+
 MIN_FIT_FACINGS = 8
 MIN_FIT_SHARE = 0.4
 """With as many facings seen in a bay, this share must answer planned ones; else the camera does
@@ -51,7 +54,8 @@ def observe_picture(
     image_bgr: ImageBgr, found: Detections, recogniser: Recogniser | None
 ) -> Observed:
     """Return ``found`` in the form the matching takes, with the facings recognised."""
-    facings, gaps = found.of_class(PRODUCT), found.of_class(GAP)
+    gaps = found.of_class(GAP)
+    facings = _without_phantoms(found.of_class(PRODUCT), gaps)
     boxes = facings.boxes_xyxy_px.astype(np.float64)
     return Observed(
         size_px=(image_bgr.shape[1], image_bgr.shape[0]),
@@ -172,6 +176,19 @@ class Looker:
         )
         low, high = np.nanmin(points, axis=0), np.nanmax(points, axis=0)
         return (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
+
+
+def _without_phantoms(facings: Detections, gaps: Detections) -> Detections:
+    """Leave out facings that lie in a gap of which the detector is surer than of them."""
+    if len(facings) == 0 or len(gaps) == 0:
+        return facings
+    a, b = facings.boxes_xyxy_px[:, None, :], gaps.boxes_xyxy_px[None, :, :]
+    wide = np.minimum(a[..., 2], b[..., 2]) - np.maximum(a[..., 0], b[..., 0])
+    tall = np.minimum(a[..., 3], b[..., 3]) - np.maximum(a[..., 1], b[..., 1])
+    area = (a[..., 2] - a[..., 0]) * (a[..., 3] - a[..., 1])
+    inside = np.clip(wide, 0, None) * np.clip(tall, 0, None) > PHANTOM_SHARE * area
+    surer = gaps.scores[None, :] > facings.scores[:, None]
+    return facings.select(~np.any(inside & surer, axis=1))
 
 
 def _fits(reading: BayReading) -> bool:

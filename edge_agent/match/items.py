@@ -100,8 +100,9 @@ class Costs:
     """Costs of the alignment, in units of "certainly wrong" (1).
 
     ``place`` is per facing width off, up to two; ``width`` and ``height`` per doubling;
-    ``identity`` for a facing that looks like anything rather than the planned SKU. ``missing``
-    and ``extra`` together are more than a likely pair and less than an absurd one.
+    ``doubt`` for a facing that the detector is not sure of, ``identity`` for one that looks like
+    anything rather than the planned SKU. ``missing`` and ``extra`` together are more than a
+    likely pair and less than an absurd one.
     """
 
     place: float = 0.5
@@ -109,6 +110,7 @@ class Costs:
     height: float = 0.4
     raised: float = 0.8
     identity: float = 0.45
+    doubt: float = 0.2
     gap: float = 0.1
     hole: float = 0.3
     missing: float = 0.65
@@ -123,6 +125,7 @@ def pair_costs(
     level: Level,
     items: Items,
     mismatch: Floats,
+    scores: Floats,
     *,
     shift: Floats | None,
     scale: float = 1.0,
@@ -130,7 +133,8 @@ def pair_costs(
 ) -> Floats:
     """Return the cost (n,m) of each planned facing answered by each item.
 
-    ``mismatch`` is (facings of the picture, n), see `Observed.mismatch`. ``shift`` (n,) is how
+    ``mismatch`` is (facings of the picture, n), see `Observed.mismatch`, and ``scores`` are the
+    detector's for each facing of the picture. ``shift`` (n,) is how
     far the row has drifted at each planned facing, in the items' lengths; None leaves the place
     out, as before the bay has been found. ``scale`` is item lengths per planned length.
     """
@@ -148,6 +152,8 @@ def pair_costs(
         bottoms = np.array([facing.bottom for facing in level.facings]) * scale
         raised = np.abs(items.bottom[None, :] - bottoms[:, None]) / heights[:, None]
         unlike = unlike + costs.raised * np.clip(raised - 0.1, 0.0, 1.0)
+    if len(scores):
+        unlike = unlike + costs.doubt * (1.0 - scores[np.maximum(items.source, 0)])
     if len(mismatch):
         unlike = unlike + costs.identity * mismatch[np.maximum(items.source, 0)].T
     flat = np.where(items.kind == Kind.GAP, costs.gap, costs.hole)

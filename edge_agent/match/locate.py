@@ -109,7 +109,9 @@ def _align_rows(
     pair = np.empty((len(levels), len(rows)))
     for i, level in enumerate(levels):
         for j, row_items in enumerate(items):
-            costs = pair_costs(level, row_items, mismatches[i], shift=None, scale=scale)
+            costs = pair_costs(
+                level, row_items, mismatches[i], observed.facing_scores, shift=None, scale=scale
+            )
             inner[i, j] = align(costs, *skip_costs(level, row_items))
             pair[i, j] = inner[i, j].cost
     missing = np.array([COSTS.missing * len(level.facings) for level in levels])

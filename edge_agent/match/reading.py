@@ -64,7 +64,7 @@ def read_bay(
         members = np.flatnonzero(level_of == index)
         items = _level_items(level, facings, members, gaps)
         mismatch = observed.mismatch(level.skus)
-        item_of, shift = _align_level(level, items, mismatch)
+        item_of, shift = _align_level(level, items, mismatch, observed.facing_scores)
         for k, facing in enumerate(level.facings):
             item = int(item_of[k])
             unlike = float(mismatch[items.source[item], k]) if item >= 0 and len(mismatch) else 0.0
@@ -142,20 +142,24 @@ def _level_items(level: Level, facings: Floats, members: Ints, gaps: Floats) -> 
     return make_items(facings[members], members, gaps[own], own, unit)
 
 
-def _align_level(level: Level, items: Items, mismatch: Floats) -> tuple[Ints, Floats]:
+def _align_level(
+    level: Level, items: Items, mismatch: Floats, scores: Floats
+) -> tuple[Ints, Floats]:
     """Align twice: the first pass says how far the row has drifted along the shelf.
 
     Returns the item of each planned facing (n,), -1 for none, and the drift (n,).
     """
     shift = np.zeros(len(level.facings))
     missing, extra = skip_costs(level, items)
-    item_of = align(pair_costs(level, items, mismatch, shift=shift), missing, extra).item_of
+    item_of = align(pair_costs(level, items, mismatch, scores, shift=shift), missing, extra).item_of
     for _ in range(2):
         moved = _drift(level, items, item_of)
         if np.allclose(moved, shift, atol=0.02 * float(np.median(level.widths))):
             break
         shift = moved
-        item_of = align(pair_costs(level, items, mismatch, shift=shift), missing, extra).item_of
+        item_of = align(
+            pair_costs(level, items, mismatch, scores, shift=shift), missing, extra
+        ).item_of
     return item_of, shift
 
 

@@ -19,6 +19,10 @@ NOTHING_SEEN_CONFIDENCE = 0.6
 """No box where a facing is planned: weak evidence, as a detector may overlook one."""
 
 
+MIN_EMPTINESS = 0.45
+"""Less sure than this, a place without a facing is not called empty: something covers it."""
+
+
 class Answer(Enum):
     """What answers a planned facing."""
 
@@ -82,6 +86,8 @@ def slot_reading(
             f"{counted}; {len(foreign)} of another product: "
             + ", ".join(sorted({item.sku or "" for item in foreign})),
         )
+    if count == 0 and (empty := _emptiness(answers, observed)) < MIN_EMPTINESS:
+        return reading(State.UNKNOWN, 1.0 - empty, f"{_absence(answers)}, {counted}")
     if count == 0:
         return reading(
             State.OUT_OF_STOCK,

@@ -1,0 +1,14 @@
+"""Figures for Prometheus; the health server publishes them."""
+
+from prometheus_client import Counter, Histogram
+
+LOOKS = Counter(
+    "shelfwatch_looks", "Looks that were worked on, read or not worth reading", ["camera", "kind"]
+)
+FAILED_LOOKS = Counter("shelfwatch_failed_looks", "Looks that ended in a fault", ["camera"])
+LOOK_SECS = Histogram(
+    "shelfwatch_look_secs",
+    "From a frame to its readings",
+    buckets=(0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0),
+)
+EVENTS = Counter("shelfwatch_events", "Changes of state that were written", ["state"])
