@@ -1,7 +1,7 @@
 """Serves an MP4 file with H.264 over RTSP on 127.0.0.1, as a camera would.
 
-Run by the system's Python, for which Debian packages the bindings (python3-gi,
-gir1.2-gst-rtsp-server-1.0, gstreamer1.0-plugins-base, gstreamer1.0-plugins-good):
+Run by the system's Python, for which Debian packages the bindings (python3-gi
+gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-good):
 
     /usr/bin/python3 rtsp_server.py VIDEO.mp4 PORT [USER PASSWORD]
 

@@ -38,8 +38,7 @@ def bindings_are_missing() -> bool:
 
 needs_server = pytest.mark.skipif(
     bindings_are_missing(),
-    reason="needs python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base "
-    "gstreamer1.0-plugins-good",
+    reason="needs python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-good",
 )
 
 
