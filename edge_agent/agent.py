@@ -67,6 +67,7 @@ class Agent:
         }
         self._mailboxes: MailboxSet[Frame] = MailboxSet(self._stations)
         self._news: queue.Queue[Looked | CameraReport] = queue.Queue(QUEUE_LOOKS)
+        site.outbox.path.parent.mkdir(parents=True, exist_ok=True)
         self._outbox = Outbox.open(site.outbox.path, site.address, site.outbox.max_bytes)
         self._uplink = Uplink(site.address, self._outbox, site.broker)
         self._books = Bookkeeper(
