@@ -51,14 +51,15 @@ def clip_boxes(boxes: FloatArray, width: float, height: float) -> FloatArray:
 def nms(
     boxes: FloatArray,
     scores: FloatArray,
-    iou_threshold: float,
+    iou_threshold: float | FloatArray,
     *,
     class_ids: NDArray[np.integer] | None = None,
     contained_threshold: float | None = None,
 ) -> IndexArray:
     """Greedy non-maximum suppression: indices that survive, best score first.
 
-    ``iou_threshold``: of two boxes that overlap by more than this, the weaker goes.
+    ``iou_threshold``: of two boxes that overlap by more than this, the weaker goes; one number,
+    or one per box (n,), where the stronger box's counts.
     ``class_ids`` (n,): boxes of different classes never suppress one another.
     ``contained_threshold``: also drop a box when the overlap covers more than this share of the
     smaller of the two (parts of one product, or one box around two products).
@@ -74,7 +75,8 @@ def nms(
     shared = intersection_areas(ranked, ranked)
     areas = box_areas(ranked)
     union = areas[:, None] + areas[None, :] - shared
-    overlaps: BoolArray = shared > iou_threshold * np.maximum(union, 1e-9)
+    limits = np.broadcast_to(np.asarray(iou_threshold, dtype=np.float32), (count,))[order]
+    overlaps: BoolArray = shared > limits[:, None] * np.maximum(union, 1e-9)
     if contained_threshold is not None:
         smaller = np.minimum(areas[:, None], areas[None, :])
         overlaps |= shared > contained_threshold * np.maximum(smaller, 1e-9)

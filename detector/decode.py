@@ -21,12 +21,15 @@ MAX_CANDIDATES = 3000
 
 @dataclass(frozen=True, slots=True)
 class DecodeSettings:
-    """What the manifest says about the output; ``thresholds`` has one number per class."""
+    """What the manifest says about the output.
+
+    ``thresholds`` and ``nms_ious`` are float32, one number per class.
+    """
 
     kind: DecoderKind
     box_unit: BoxUnit
     thresholds: FloatArray
-    nms_iou: float
+    nms_ious: FloatArray
     max_detections: int
 
 
@@ -79,7 +82,8 @@ def decode(
     half = centred[:, 2:4] / 2
     corners = np.concatenate([centred[:, :2] - half, centred[:, :2] + half], axis=1)
     boxes = _in_pixels(corners, settings.box_unit, input_size_px)
-    kept = nms(boxes, scores, settings.nms_iou, class_ids=class_ids)[: settings.max_detections]
+    limits = settings.nms_ious[class_ids]
+    kept = nms(boxes, scores, limits, class_ids=class_ids)[: settings.max_detections]
     return boxes[kept], scores[kept], class_ids[kept]
 
 

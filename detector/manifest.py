@@ -61,6 +61,9 @@ class ClassSpec(BaseModel):
 
     name: str = Field(min_length=1, description="product, gap, or a class per SKU.")
     threshold: float = Field(gt=0, lt=1, description="Detections below this score are dropped.")
+    nms_iou: float | None = Field(
+        None, gt=0, le=1, description="Overlap from which two boxes are one; default: nms_iou."
+    )
     sku: str | None = Field(None, description="The SKU that this class stands for, if any.")
 
 

@@ -55,7 +55,9 @@ class Detector:
             kind=manifest.decoder,
             box_unit=manifest.box_unit,
             thresholds=np.array([spec.threshold for spec in manifest.classes], dtype=np.float32),
-            nms_iou=manifest.nms_iou,
+            nms_ious=np.array(
+                [spec.nms_iou or manifest.nms_iou for spec in manifest.classes], dtype=np.float32
+            ),
             max_detections=manifest.max_detections,
         )
         self._warm_up()
@@ -149,7 +151,7 @@ class Detector:
         kept = nms(
             merged.boxes_xyxy_px,
             merged.scores,
-            self.manifest.nms_iou,
+            self._settings.nms_ious[merged.class_ids],
             class_ids=merged.class_ids,
             contained_threshold=TILE_CONTAINED,
         )

@@ -29,6 +29,8 @@ STRIDE_PX = 32
 #: Largest difference allowed between the two networks, in px of the input and in score.
 MAX_BOX_DIFFERENCE_PX = 1.0
 MAX_SCORE_DIFFERENCE = 0.02
+#: Two gaps that overlap are one hole with doubtful sides; products may stand before one another.
+GAP_NMS_IOU = 0.25
 
 
 def export(
@@ -79,7 +81,11 @@ def export(
         box_unit=BoxUnit.INPUT_PX,
         facing_px=facing_px,
         classes=tuple(
-            ClassSpec(name=model.names[index], threshold=thresholds[model.names[index]])
+            ClassSpec(
+                name=model.names[index],
+                threshold=thresholds[model.names[index]],
+                nms_iou=GAP_NMS_IOU if model.names[index] == "gap" else None,
+            )
             for index in sorted(model.names)
         ),
         licence=licence,

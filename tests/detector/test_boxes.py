@@ -74,6 +74,14 @@ def test_nms_drops_parts_when_asked():
     assert nms(found, scores, 0.5, contained_threshold=0.8).tolist() == [0]
 
 
+def test_nms_takes_a_limit_per_box():
+    """The stronger box's limit decides."""
+    found = boxes((0, 0, 10, 10), (4, 0, 14, 10))
+    scores = np.array([0.9, 0.8], dtype=np.float32)
+    assert len(nms(found, scores, np.array([0.3, 0.9], np.float32))) == 1
+    assert len(nms(found, scores, np.array([0.9, 0.3], np.float32))) == 2
+
+
 def test_nms_agrees_with_the_plain_algorithm():
     """The vectorised pass keeps exactly what a double loop keeps."""
     rng = np.random.default_rng(3)

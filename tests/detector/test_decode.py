@@ -5,9 +5,11 @@ from detector.decode import DecodeSettings, check_output_shape, decode
 from detector.errors import ModelError
 from detector.manifest import BoxUnit, DecoderKind
 
+IOUS = np.array([0.5, 0.5], np.float32)
+
 
 def settings(kind, unit=BoxUnit.INPUT_PX, thresholds=(0.3, 0.3)):
-    return DecodeSettings(kind, unit, np.array(thresholds, np.float32), 0.5, 100)
+    return DecodeSettings(kind, unit, np.array(thresholds, np.float32), IOUS, 100)
 
 
 # The same two objects in each layout: a product around (20, 30), a gap around (100, 100), and a
