@@ -18,13 +18,15 @@ LONG_SIDE_PX = 380
 """Length of a package's longer side in its texture."""
 
 _WORDS = {
+    Kind.BOX: "flakes tea cocoa bars cereal biscuits cookies crackers crispbread wafers tissues",
     Kind.BOTTLE: "oil vinegar ketchup juice cola water shampoo syrup milk sauce cleaner beer wine",
     Kind.CAN: "beans soup tuna can peas sweetcorn tomatoes lemonade tonic chickpeas",
     Kind.JAR: "jam honey mustard olives pickles pesto spread coffee mayonnaise",
-    Kind.BAG: "chips crisps nuts rice flour sugar pasta lentils bag penne fusilli",
+    Kind.BAG: "oats muesli granola cakes chips crisps nuts rice flour sugar pasta lentils bag penne fusilli",
 }
 
 _ASPECTS = {
+    Kind.BOX: (0.2, 4.0),
     Kind.BOTTLE: (1.9, 5.0),
     Kind.CAN: (0.7, 2.1),
     Kind.JAR: (0.8, 2.0),

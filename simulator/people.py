@@ -14,7 +14,17 @@ from simulator.art import Colour, hsv, mix
 from simulator.geometry import Camera
 from simulator.package import seed_of
 from simulator.shapes import to_pixels
-from simulator.sprite import Sprite, premultiply
+from simulator.sprite import Clip, Sprite, overlap, premultiply, shadow_on_quad
+
+HAIR: tuple[Colour, ...] = (
+    (18, 16, 16),
+    (22, 28, 40),
+    (30, 45, 70),
+    (45, 70, 105),
+    (95, 140, 175),
+    (150, 150, 150),
+)
+"""Hair from black over brown and fair to grey."""
 
 
 class Prop(StrEnum):
@@ -72,7 +82,7 @@ def _look_of(person: Person) -> _Look:
         height_mm=float(random.uniform(1560, 1880)),
         girth=float(random.uniform(0.9, 1.25)),
         skin=skin,
-        hair=hsv(random.uniform(0.02, 0.12), random.uniform(0.1, 0.7), random.uniform(0.05, 0.7)),
+        hair=HAIR[int(random.integers(0, len(HAIR)))],
         shirt=shirt,
         trousers=trousers,
         shoes=hsv(random.random(), random.uniform(0, 0.5), random.uniform(0.1, 0.8)),
@@ -94,14 +104,14 @@ def _shades(colour: Colour, radius_px: float) -> list[tuple[float, tuple[int, ..
 class _Figure:
     """Draws limbs given in the aisle's mm onto one picture, nearest last."""
 
-    def __init__(self, camera: Camera) -> None:
+    def __init__(self, camera: Camera, area: Clip) -> None:
         self._camera = camera
-        width, height = camera.canvas_size_px
-        self.bgra = np.zeros((height, width, 4), np.uint8)
-        self._used: list[tuple[int, int, int, int]] = []
+        x1, y1, x2, y2 = area
+        self._corner = np.array([x1, y1])
+        self.bgra = np.zeros((y2 - y1, x2 - x1, 4), np.uint8)
 
     def _px(self, point: tuple[float, float, float]) -> tuple[int, int]:
-        x, y = self._camera.canvas_px(np.array([point]))[0]
+        x, y = self._camera.canvas_px(np.array([point]))[0] - self._corner
         return round(float(np.clip(x, -9e3, 9e3)) * 16), round(float(np.clip(y, -9e3, 9e3)) * 16)
 
     def limb(
@@ -162,7 +172,20 @@ class _Figure:
         folds = random.normal(1, 0.07, (max(3, height // 28), max(3, width // 45)))
         field = cv2.resize(folds.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
         piece[:, :, :3] = to_pixels(piece[:, :, :3] * field[:, :, None])
-        return Sprite(x, y, premultiply(piece))
+        left, top = (int(n) for n in self._corner)
+        return Sprite(left + x, top + y, premultiply(piece))
+
+
+def _area(person: Person, camera: Camera) -> Clip | None:
+    """Return the part of the canvas that a person and what is carried may cover."""
+    x, z = person.x_mm, person.z_mm
+    box = [(x + dx, y, z + dz) for dx in (-1100, 1100) for y in (0, 2050) for dz in (-450, 150)]
+    if person.reach_mm is not None:
+        box.append(person.reach_mm)
+    px = camera.canvas_px(np.array(box, dtype=np.float64))
+    low, high = np.floor(px.min(axis=0)).astype(int), np.ceil(px.max(axis=0)).astype(int)
+    clip = (int(low[0]), int(low[1]), int(high[0]), int(high[1]))
+    return overlap(clip, (0, 0, *camera.canvas_size_px))
 
 
 def person_sprite(person: Person, camera: Camera) -> Sprite | None:
@@ -171,7 +194,10 @@ def person_sprite(person: Person, camera: Camera) -> Sprite | None:
         return None
     look = _look_of(person)
     k = look.height_mm / 1750
-    figure = _Figure(camera)
+    area = _area(person, camera)
+    if area is None:
+        return None
+    figure = _Figure(camera, area)
     x, z, g = person.x_mm, person.z_mm, look.girth
     swing = sin(person.stride * pi) if person.heading else 0.0
     lift = abs(cos(person.stride * pi)) * 18 * k if person.heading else 0.0
@@ -179,7 +205,7 @@ def person_sprite(person: Person, camera: Camera) -> Sprite | None:
         _trolley(figure, x + 620 * (person.heading or 1), z + 40)
     if person.prop is Prop.CARTON:
         _cartons(figure, x + 430, z + 60, person.look)
-    hip_y, shoulder_y, head_y = 930 * k, 1430 * k + lift, 1588 * k + lift
+    hip_y, shoulder_y, head_y = 930 * k, 1430 * k + lift, 1562 * k + lift
     wide_hip, wide_shoulder = 120 * g * k, (165 if person.heading == 0 else 120) * g * k
     for side in (-1, 1):
         step = swing * side * 260 * k * person.heading
@@ -217,7 +243,7 @@ def person_sprite(person: Person, camera: Camera) -> Sprite | None:
             ]
             figure.trunk(x, z + 10, ends, pale)
     _arm(figure, person, look, k, shoulder_y, wide_shoulder, near, swing)
-    figure.limb([(x, shoulder_y, z + 10), (x, head_y, z + 10)], [55 * k, 55 * k], look.skin)
+    figure.limb([(x, shoulder_y + 35, z + 10), (x, head_y, z + 10)], [55 * k, 55 * k], look.skin)
     ahead = 18 * person.heading
     figure.limb(
         [(x + ahead, head_y, z + 10), (x + ahead, head_y + 40, z + 10)], [88 * k, 92 * k], look.skin
@@ -339,3 +365,13 @@ def random_person(random: np.random.Generator, x_mm: float, z_mm: float) -> Pers
         prop=Prop(str(random.choice(list(Prop), p=[0.45, 0.2, 0.2, 0.15]))),
         is_staff=bool(random.random() < 0.2),
     )
+
+
+def person_shadow(person: Person, camera: Camera) -> Sprite | None:
+    """Return the soft shadow on the floor round a person's feet."""
+    if camera.position_mm[2] - person.z_mm < 600:
+        return None
+    x, z = person.x_mm, person.z_mm
+    turn = np.linspace(0, 2 * pi, 16, endpoint=False)
+    ring = np.column_stack([x + 330 * np.cos(turn), np.zeros(16), z + 190 * np.sin(turn)])
+    return shadow_on_quad(camera.canvas_px(ring), 0.5, 60 * camera.px_per_mm((x, 0.0, z)))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from shelf import Planogram, SlotId
+from shelf import Bay, Planogram, SlotId
 from shelf.planogram_build import BoardRow, Row, build_planogram
 from simulator.art import WORDS
 from simulator.package import seed_of
@@ -44,6 +45,25 @@ def random_planogram(random: np.random.Generator, wanted: Assortment) -> Planogr
     return build_planogram(
         "random", rows, id="random", version="1", boards=boards, bay_sizes_mm=sizes
     )
+
+
+def filled_bay(
+    random: np.random.Generator,
+    number: int,
+    size_mm: tuple[float, float],
+    boards_mm: Sequence[float],
+    usual_width_mm: float,
+) -> Bay:
+    """Return a bay of this size with its boards at these heights, full of what fits."""
+    rows: list[Row] = []
+    boards = [BoardRow(number, shelf, y) for shelf, y in enumerate(boards_mm, start=1)]
+    for board, above in zip(boards, [*boards_mm[1:], size_mm[1]], strict=True):
+        clear = above - board.y_mm - 60
+        rows += _fill(random, number, board.shelf, size_mm[0], clear, usual_width_mm)
+    planogram = build_planogram(
+        "random", rows, id="random", version="1", boards=boards, bay_sizes_mm={number: size_mm}
+    )
+    return planogram.bay(number)
 
 
 def _shelf_heights(random: np.random.Generator, wanted: Assortment) -> list[float]:
