@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,11 +25,11 @@ from starlette.staticfiles import StaticFiles
 
 from central.config import Central, Look
 from central.database import Database
-from central.web import words
+from central.web.as_json import alert_json, row_json, slot_json
 from central.web.live import Changes, stream
 from central.web.pages import Pages, Planograms
 from central.web.queries import Moment, read_picture, read_site
-from central.web.rows import NO_SITE, AlertRow, Site, SlotRow
+from central.web.rows import NO_SITE, Site
 from central.web.security import SecurityHeaders, origin_of
 from shelf import ConfigError, Planogram, Problem, SlotId, load_planogram
 
@@ -184,8 +183,8 @@ class Web:
         for site in self._wanted(request):
             with self._database.read() as connection:
                 rows = read_site(connection, site)
-            answer["open"] += [_alert_json(site, row) for row in rows.open_alerts]
-            answer["closed"] += [_alert_json(site, row) for row in rows.closed_alerts]
+            answer["open"] += [alert_json(site, row) for row in rows.open_alerts]
+            answer["closed"] += [alert_json(site, row) for row in rows.closed_alerts]
         return answer
 
     async def slots_json(self, request: Request) -> Response:
@@ -197,9 +196,9 @@ class Web:
         for site in self._wanted(request):
             with self._database.read() as connection:
                 rows = read_site(connection, site)
-            answer["slots"] += [_slot_json(site, row) for row in rows.slots]
-            answer["nodes"] += [_plain(asdict(site) | asdict(row)) for row in rows.nodes]
-            answer["cameras"] += [_plain(asdict(site) | asdict(row)) for row in rows.cameras]
+            answer["slots"] += [slot_json(site, row) for row in rows.slots]
+            answer["nodes"] += [row_json(site, row) for row in rows.nodes]
+            answer["cameras"] += [row_json(site, row) for row in rows.cameras]
         return answer
 
     def _wanted(self, request: Request) -> list[Site]:
@@ -279,25 +278,3 @@ def _asked_site(request: Request, known: Sequence[Site]) -> Site:
     if tenant is None:
         tenant = next((s.tenant for s in known if s.site == site), "-")
     return Site(tenant, site)
-
-
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    """Make a row fit for JSON: times as ISO 8601, slots as text."""
-    return {
-        key: value.isoformat() if hasattr(value, "isoformat") else value
-        for key, value in row.items()
-    }
-
-
-def _alert_json(site: Site, row: AlertRow) -> dict[str, Any]:
-    picture = f"/evidence/{row.picture}" if row.picture else None
-    return _plain(asdict(site) | asdict(row)) | {
-        "slot": f"{row.aisle}/{row.slot}",
-        "place": words.place(row.aisle, row.slot),
-        "now": f"{picture}/now.jpg" if picture else None,
-        "before": f"{picture}/before.jpg" if picture and row.has_before else None,
-    }
-
-
-def _slot_json(site: Site, row: SlotRow) -> dict[str, Any]:
-    return _plain(asdict(site) | asdict(row)) | {"slot": f"{row.aisle}/{row.slot}"}

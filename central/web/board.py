@@ -8,24 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from central.web import words
 from central.web.drawing import DrawnBay, DrawnSlot, Weight, draw, without_planogram
-from central.web.rows import AlertRow, FoundProduct, NodeRow, SiteRows, SlotRow
-from shelf import CameraState, PlannedSlot, Planogram, SlotId, State
+from central.web.notices import Notice, notices_of, watched_by
+from central.web.rows import AlertRow, FoundProduct, SiteRows, SlotRow
+from shelf import PlannedSlot, Planogram, SlotId, State
 
 _SEVERITY = {State.OUT_OF_STOCK: 0, State.MISPLACED: 1, State.LOW: 2}
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """Something that limits what can be seen: ``text`` reads on to "for 5 min"."""
-
-    key: str
-    text: str
-    since_utc: datetime | None
-    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +110,10 @@ def build_board(
         seen=len(seen),
         osa_percent=100 * available // len(seen) if seen else None,
         open_alerts=len(cards),
-        watched_by=_watched_by(rows),
+        watched_by=watched_by(rows),
         watching=_watching(aisles, len(all_slots)),
         counts=tuple((state, sum(s.state is state for s in all_slots)) for state in State),
-        notices=tuple(_notices(rows, broker_fault)),
+        notices=tuple(notices_of(rows, broker_fault)),
     )
     closed = tuple(
         replace(_card(row, names), open_for=words.duration(row.closed_utc - row.since_utc))
@@ -262,43 +252,3 @@ def _watching(aisles: Iterable[AisleView], slots: int) -> str:
     if not parts:
         return "nothing yet: no node has reported a slot"
     return f"{words.counted(slots, 'slot')} in {words.listed(parts)}"
-
-
-def _watched_by(rows: SiteRows) -> str:
-    offline = {node.node for node in rows.nodes if not node.is_online}
-    good = [
-        camera.camera
-        for camera in rows.cameras
-        if camera.state is CameraState.OK and camera.node not in offline
-    ]
-    if not good:
-        return "no camera at present" if rows.cameras else "no camera has reported yet"
-    return f"{'camera' if len(good) == 1 else 'cameras'} {words.listed(good)}"
-
-
-def _notices(rows: SiteRows, broker_fault: str | None) -> Iterable[Notice]:
-    if broker_fault is not None:
-        yield Notice(
-            "broker", "The broker is out of reach, so nothing new arrives", None, broker_fault
-        )
-    offline = {node.node: node for node in rows.nodes if not node.is_online}
-    for node in offline.values():
-        yield _node_notice(node)
-    for camera in rows.cameras:
-        if camera.state is CameraState.OK or camera.node in offline:
-            continue
-        yield Notice(
-            f"camera-{camera.node}-{camera.camera}",
-            f"Camera {camera.camera} {words.CAMERA_WORDS[camera.state]}",
-            camera.since_utc,
-            camera.detail,
-        )
-
-
-def _node_notice(node: NodeRow) -> Notice:
-    return Notice(
-        f"node-{node.node}",
-        f"Agent {node.node} has been offline",
-        node.time_utc,
-        "what it watches is shown as last seen",
-    )

@@ -1,0 +1,34 @@
+"""Rows as objects for programs. Keys are added, never renamed."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from central.web import words
+from central.web.rows import AlertRow, CameraRow, NodeRow, Site, SlotRow
+
+
+def row_json(site: Site, row: AlertRow | CameraRow | NodeRow | SlotRow) -> dict[str, Any]:
+    """Return a row with its site; times are ISO 8601."""
+    return {
+        key: value.isoformat() if isinstance(value, datetime) else value
+        for key, value in (asdict(site) | asdict(row)).items()
+    }
+
+
+def slot_json(site: Site, row: SlotRow) -> dict[str, Any]:
+    """Return a slot; ``slot`` is ``a12/b01/s3/p02``."""
+    return row_json(site, row) | {"slot": f"{row.aisle}/{row.slot}"}
+
+
+def alert_json(site: Site, row: AlertRow) -> dict[str, Any]:
+    """Return an alert with its place in words and the paths of its pictures."""
+    picture = f"/evidence/{row.picture}" if row.picture else None
+    return row_json(site, row) | {
+        "slot": f"{row.aisle}/{row.slot}",
+        "place": words.place(row.aisle, row.slot),
+        "now": f"{picture}/now.jpg" if picture else None,
+        "before": f"{picture}/before.jpg" if picture and row.has_before else None,
+    }

@@ -1,0 +1,161 @@
+"""``shelfwatch demo`` as a user runs it: a child process with its own children."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+from browser import (
+    ABSENT,
+    CHROMIUM,
+    DRIVER,
+    LAPTOP,
+    free_port,
+    running_browser,
+    wait_until,
+)
+from web_rows import PLANOGRAM_CSV
+
+from central.config import load_central
+from central.demo import write_central, write_site
+
+SITE = {
+    "tenant": "demo",
+    "site": "s0001",
+    "node": "s0001-e1",
+    "broker": {"url": "mqtt://127.0.0.1:1883"},
+    "planograms": [{"file": "a12.csv", "aisle": "a12"}],
+    "cameras": [{"id": "c1", "aisle": "a12", "bays": [1], "source": {"type": "folder"}}],
+}
+"""A site that the central part can show, but no agent can watch: its source is incomplete."""
+
+
+@contextmanager
+def running_demo(log: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the demo; whatever the test does, nothing is left of it."""
+    command = [sys.executable, "-c", "from shelf.cli import main; main()", "demo", *arguments]
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, stdout=out, stderr=out, env=environment)
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait(60)
+
+
+def processes_that_name(text: str) -> list[str]:
+    """Return the command lines of all processes that hold ``text``."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = file.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if text in words and f"/{os.getpid()}/" not in str(file):
+            found.append(words)
+    return found
+
+
+def write_broken_site(folder: Path) -> None:
+    (folder / "a12.csv").write_text(PLANOGRAM_CSV)
+    (folder / "site.yaml").write_text(yaml.safe_dump(SITE))
+
+
+def test_a_busy_port_is_said_before_anything_starts(tmp_path: Path) -> None:
+    """Exit 2, with the option to change."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        folder = tmp_path / "store"
+        log = tmp_path / "log"
+        with running_demo(log, "--port", str(port), "--folder", str(folder)) as demo:
+            assert demo.wait(60) == 2
+    assert f"--port: expected a free port, found {port} in use" in log.read_text()
+    assert not folder.exists()
+
+
+def test_a_program_that_ends_early_ends_the_demo(tmp_path: Path) -> None:
+    """Exit 1, the end of its log, and nothing left over."""
+    write_broken_site(tmp_path)
+    log = tmp_path / "log"
+    with running_demo(log, "--port", "0", "--folder", str(tmp_path)) as demo:
+        assert demo.wait(120) == 1
+    said = log.read_text()
+    assert "agent ended unexpectedly (exit 2)" in said
+    assert "cameras[0].source" in said
+    assert processes_that_name(str(tmp_path)) == []
+
+
+def test_the_files_of_the_demo_are_good_configurations(tmp_path: Path) -> None:
+    """Broker and page agree with the site; all else of the site stays."""
+    write_broken_site(tmp_path)
+    site = write_site(tmp_path / "site.yaml", 1901, 1902)
+    assert site["broker"]["url"] == "mqtt://127.0.0.1:1901"
+    assert yaml.safe_load((tmp_path / "site.yaml").read_text())["health"] == {"port": 1902}
+    write_central(tmp_path / "central.yaml", site, 8080, 1901, 1902)
+    central = load_central(tmp_path / "central.yaml")
+    assert central.broker.address == ("127.0.0.1", 1901)
+    assert [planogram.file for planogram in central.planograms] == [tmp_path / "a12.csv"]
+    assert [look.url for look in central.looks] == ["http://127.0.0.1:1902/cameras/c1/look.jpg"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.skipif(CHROMIUM is None or DRIVER is None, reason=ABSENT)
+def test_a_shelf_that_runs_empty_reaches_the_page(tmp_path: Path) -> None:
+    """The whole way: simulated camera, detector, events, broker, collector, page."""
+    port, log = free_port(), tmp_path / "log"
+    arguments = ("--port", str(port), "--folder", str(tmp_path / "store"), "--seconds", "200")
+    with running_demo(log, *arguments) as demo, running_browser(tmp_path) as browser:
+        browser.resize(LAPTOP)
+        wait_until(lambda: demo.poll() is not None or "The page:" in log.read_text(), 60)
+        assert demo.poll() is None, log.read_text()
+        browser.open(f"http://127.0.0.1:{port}/")
+        browser.wait_for("return document.querySelector('.slot.stocked')", timeout_secs=60)
+        browser.wait_for("return document.querySelector('.alert')", timeout_secs=120)
+        browser.wait_for(
+            "return [...document.querySelectorAll('.look img')].every((i) => i.naturalWidth)"
+        )
+        demo.send_signal(signal.SIGINT)
+        assert demo.wait(60) == 0
+    assert re.search(r"(out of stock|running low|wrong product) +\S", log.read_text())
+    assert processes_that_name(str(tmp_path)) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_while_it_starts_stops_everything(tmp_path: Path, number: int) -> None:
+    """Also half way: exit 0 and nothing left over."""
+    log, folder = tmp_path / "log", tmp_path / "store"
+    with running_demo(log, "--port", "0", "--folder", str(folder)) as demo:
+        wait_until(lambda: demo.poll() is not None or (folder / "central.log").exists(), 60)
+        demo.send_signal(number)
+        assert demo.wait(60) == 0, log.read_text()
+    assert processes_that_name(str(tmp_path)) == []
+
+
+@pytest.mark.slow
+def test_the_demo_ends_by_itself(tmp_path: Path) -> None:
+    """Exit 0 after the seconds that were asked for; the page is gone."""
+    port, log = free_port(), tmp_path / "log"
+    started = time.monotonic()
+    arguments = ("--port", str(port), "--folder", str(tmp_path / "store"), "--seconds", "2")
+    with running_demo(log, *arguments) as demo:
+        assert demo.wait(120) == 0, log.read_text()
+    assert time.monotonic() - started >= 2
+    with pytest.raises(httpx.TransportError):
+        httpx.get(f"http://127.0.0.1:{port}/healthz")
