@@ -13,13 +13,16 @@ from numpy.typing import NDArray
 from detector.boxes import FloatArray
 from detector.errors import ModelError
 
+#: Never chosen unless named: it would send pictures to another machine.
+REMOTE_PROVIDERS = frozenset({"AzureExecutionProvider"})
+
 
 @dataclass(frozen=True, slots=True)
 class SessionOptions:
     """How ONNX Runtime runs a model.
 
-    ``providers``: tried in this order; empty means every provider that this installation has, in
-    ONNX Runtime's own order.
+    ``providers``: tried in this order; empty means every local provider that this installation
+    has, in ONNX Runtime's own order.
     ``threads_per_run``: threads inside one call. One is best when several workers share the
     session (twice the throughput of a single worker on two cores); raise it for a lone worker
     that has cores to spare.
@@ -104,7 +107,7 @@ def _providers(wanted: Sequence[str]) -> list[str]:
             f"providers: expected some of {', '.join(available)}, found {', '.join(missing)}; "
             "install the ONNX Runtime package that brings it, or remove it from the list"
         )
-    return list(wanted) or list(available)
+    return list(wanted) or [name for name in available if name not in REMOTE_PROVIDERS]
 
 
 def _tensor_info(value: onnxruntime.NodeArg) -> TensorInfo:

@@ -1,0 +1,82 @@
+"""The model that ships, on a real picture that it was never trained on."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from detector import Catalog, ColourLayoutEmbedder, Detector, crops_of, read_picture
+from detector.boxes import iou_matrix
+from detector.model import DEFAULT_MODEL, SHIPPED_MODELS
+from detector.training.evaluate import read_recognition
+
+
+@pytest.fixture(scope="module")
+def detector() -> Detector:
+    return Detector.load()
+
+
+@pytest.fixture
+def bay(data: Path) -> Path:
+    return data / "crackers_bay"
+
+
+def recall(found, labels) -> float:
+    if len(found) == 0:
+        return 0.0
+    return float((iou_matrix(labels, found).max(axis=1) >= 0.5).mean())
+
+
+@pytest.mark.parametrize("how", ["detect", "detect_at_best_scale"])
+def test_most_facings_of_a_real_bay_are_found(detector, bay, how):
+    """At least four of five facings, and few boxes beside them."""
+    labels = read_recognition(bay / "recognition.json")
+    picture = read_picture(bay / "shelf.jpg")
+    found = getattr(detector, how)(picture).of_class("product").boxes_xyxy_px
+    assert recall(found, labels) >= 0.8
+    assert len(found) <= 1.4 * len(labels)
+
+
+@pytest.mark.parametrize("scale", [0.15, 0.25, 0.4])
+def test_facings_are_found_over_a_range_of_scales(detector, bay, scale):
+    """The same bay nearer and further: facings from about 35 to 100 px wide in the input."""
+    labels = read_recognition(bay / "recognition.json")
+    found = detector.detect_tiled(read_picture(bay / "shelf.jpg"), scale=scale)
+    assert recall(found.of_class("product").boxes_xyxy_px, labels) >= 0.65
+
+
+def test_one_session_serves_many_threads(detector):
+    """Workers get the same answer at once that one gets alone."""
+    picture = np.random.default_rng(0).integers(0, 255, (240, 320, 3), dtype=np.uint8)
+    alone = detector.detect(picture).boxes_xyxy_px
+    with ThreadPoolExecutor(4) as pool:
+        for result in pool.map(lambda _: detector.detect(picture).boxes_xyxy_px, range(8)):
+            assert np.allclose(result, alone, atol=1e-3)
+
+
+def test_a_picture_without_shelves_is_empty(detector):
+    """Grey shows no products."""
+    assert len(detector.detect(np.full((480, 640, 3), 128, np.uint8))) == 0
+
+
+def test_the_card_says_what_the_rule_asks():
+    """Data, licence, figures, how they were measured, known failures."""
+    card = (SHIPPED_MODELS / DEFAULT_MODEL / "CARD.md").read_text(encoding="utf-8")
+    for heading in ("Data", "Licence", "Figures", "Known failures"):
+        assert f"## {heading}" in card
+
+
+def test_catalogue_pictures_name_most_facings_of_a_real_bay(bay):
+    """The colour layout agrees with another system's names on most facings."""
+    import json
+
+    embedder = ColourLayoutEmbedder()
+    catalog = Catalog.from_folder(bay / "catalog", embedder)
+    products = json.loads((bay / "recognition.json").read_text())["products"]
+    boxes = read_recognition(bay / "recognition.json")
+    crops = crops_of(read_picture(bay / "shelf.jpg"), boxes, inset=0.04)
+    found = catalog.search(embedder.embed(crops), 1)
+    names = [product["tags"][0]["name"].lower() for product in products]
+    agreed = [match[0].key.lower() == name for match, name in zip(found, names, strict=True)]
+    assert np.mean(agreed) >= 0.85
