@@ -35,7 +35,6 @@ def write_site(folder: Path, crackers: Path, link: Link, url: str) -> Path:
                 "broker": {"url": url, "protocol": link.protocol},
                 "planograms": [{"file": str(crackers / "planogram.json"), "aisle": "a1"}],
                 "catalog": str(crackers / "catalog"),
-                "model": "/tmp/train/ref",
                 "cameras": [
                     {
                         "id": "c1",
