@@ -22,7 +22,7 @@ _WORDS = {
     Kind.BOTTLE: "oil vinegar ketchup juice cola water shampoo syrup milk sauce cleaner beer wine",
     Kind.CAN: "beans soup tuna can peas sweetcorn tomatoes lemonade tonic chickpeas",
     Kind.JAR: "jam honey mustard olives pickles pesto spread coffee mayonnaise",
-    Kind.BAG: "oats muesli granola cakes chips crisps nuts rice flour sugar pasta lentils bag penne fusilli",
+    Kind.BAG: "oats muesli granola cakes chips crisps nuts rice flour sugar lentils penne fusilli",
 }
 
 _ASPECTS = {

@@ -14,7 +14,7 @@ from simulator.art import Colour, hsv, mix
 from simulator.geometry import Camera
 from simulator.package import seed_of
 from simulator.shapes import to_pixels
-from simulator.sprite import Clip, Sprite, overlap, premultiply, shadow_on_quad
+from simulator.sprite import Clip, Sprite, overlap, shadow_on_quad
 
 HAIR: tuple[Colour, ...] = (
     (18, 16, 16),
@@ -161,7 +161,8 @@ class _Figure:
     ) -> None:
         """Fill a polygon."""
         px = np.array([self._px(p) for p in points], dtype=np.int32)
-        cv2.fillPoly(self.bgra, [px], (*colour, alpha), cv2.LINE_AA, 4)
+        tone = tuple(c * alpha // 255 for c in colour)
+        cv2.fillPoly(self.bgra, [px], (*tone, alpha), cv2.LINE_AA, 4)
 
     def sprite(self, random: np.random.Generator) -> Sprite | None:
         """Return what was drawn, cut to its box, with folds in the cloth."""
@@ -169,19 +170,24 @@ class _Figure:
         if width < 2 or height < 2:
             return None
         piece = np.ascontiguousarray(self.bgra[y : y + height, x : x + width])
-        folds = random.normal(1, 0.07, (max(3, height // 28), max(3, width // 45)))
-        field = cv2.resize(folds.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
-        piece[:, :, :3] = to_pixels(piece[:, :, :3] * field[:, :, None])
+        folds = random.normal(128, 9, (max(3, height // 28), max(3, width // 45)))
+        field = cv2.resize(to_pixels(folds), (width, height), interpolation=cv2.INTER_CUBIC)
+        solid = np.full_like(field, 128)
+        piece = np.asarray(
+            cv2.multiply(piece, cv2.merge([field, field, field, solid]), scale=1 / 128), np.uint8
+        )
         left, top = (int(n) for n in self._corner)
-        return Sprite(left + x, top + y, premultiply(piece))
+        return Sprite(left + x, top + y, piece)
 
 
 def _area(person: Person, camera: Camera) -> Clip | None:
     """Return the part of the canvas that a person and what is carried may cover."""
     x, z = person.x_mm, person.z_mm
-    box = [(x + dx, y, z + dz) for dx in (-1100, 1100) for y in (0, 2050) for dz in (-450, 150)]
+    box: list[tuple[float, ...]] = [
+        (x + dx, y, z + dz) for dx in (-1100, 1100) for y in (0, 2050) for dz in (-450, 150)
+    ]
     if person.reach_mm is not None:
-        box.append(person.reach_mm)
+        box.append(tuple(person.reach_mm))
     px = camera.canvas_px(np.array(box, dtype=np.float64))
     low, high = np.floor(px.min(axis=0)).astype(int), np.ceil(px.max(axis=0)).astype(int)
     clip = (int(low[0]), int(low[1]), int(high[0]), int(high[1]))
@@ -207,6 +213,12 @@ def person_sprite(person: Person, camera: Camera) -> Sprite | None:
         _cartons(figure, x + 430, z + 60, person.look)
     hip_y, shoulder_y, head_y = 930 * k, 1430 * k + lift, 1562 * k + lift
     wide_hip, wide_shoulder = 120 * g * k, (165 if person.heading == 0 else 120) * g * k
+    figure.trunk(
+        x,
+        z + 8,
+        [(hip_y + 60, wide_hip), (hip_y - 90, wide_hip), (hip_y - 150, 70 * k)],
+        look.trousers,
+    )
     for side in (-1, 1):
         step = swing * side * 260 * k * person.heading
         spread = 85 * side * k if person.heading == 0 else 20 * side * k
@@ -219,12 +231,6 @@ def person_sprite(person: Person, camera: Camera) -> Sprite | None:
     far, near = (-1, 1)
     _arm(figure, person, look, k, shoulder_y, wide_shoulder, far, swing)
     hem = hip_y - 60 * k
-    figure.trunk(
-        x,
-        z + 8,
-        [(hip_y + 60, wide_hip), (hip_y - 90, wide_hip), (hip_y - 150, 70 * k)],
-        look.trousers,
-    )
     rows = [
         (shoulder_y + 45, wide_shoulder * 0.4),
         (shoulder_y + 25, wide_shoulder * 0.85),

@@ -1,0 +1,106 @@
+"""``shelfwatch simulate``: a demo store in files, with pictures and the truth about them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import cv2
+import typer
+from rich.console import Console
+from rich.progress import track
+
+from shelf import ShelfwatchError
+from simulator.site import demo_cameras, demo_store, demo_view, write_site
+from simulator.store import Store
+from simulator.truth import store_truth
+from simulator.view import View
+
+app = typer.Typer(help="Writes a simulated store with pictures and truth.")
+
+MARK = ".simulated"
+"""A file that tells a folder of this command from a real store's."""
+
+JPEG_QUALITY = 92
+
+
+@app.command()
+def simulate(
+    out: Annotated[Path, typer.Option(help="Folder to write; it is made when missing.")],
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, another day in the store.")] = 7,
+    hours: Annotated[
+        float, typer.Option(min=0, max=24 * 31, help="Simulated hours; 0 writes only the site.")
+    ] = 0.1,
+    every_secs: Annotated[
+        float, typer.Option(min=0.1, help="Simulated seconds between two pictures of a camera.")
+    ] = 10.0,
+) -> None:
+    """Write a demo store: site, planogram, calibration, catalogue, pictures and truth.
+
+    Example: shelfwatch simulate --out store --seed 7 --hours 0.1
+    """
+    _claim(out)
+    write_site(out, seed)
+    _clear(out)
+    moments = list(_moments(hours, every_secs))
+    if moments:
+        _write_frames(out, demo_store(seed), moments)
+    typer.echo(f"{out}: site.yaml, {len(moments)} moments of {len(demo_cameras())} cameras")
+
+
+def _moments(hours: float, every_secs: float) -> Iterator[float]:
+    count = int(hours * 3600 / every_secs + 1e-9)
+    for number in range(count):
+        yield round(number * every_secs, 1)
+
+
+def _claim(out: Path) -> None:
+    """Make ``out``; raises `ShelfwatchError` when it holds what this command did not write."""
+    if out.exists() and not out.is_dir():
+        raise ShelfwatchError(f"--out {out}: expected a folder, found a file")
+    if out.is_dir() and any(out.iterdir()) and not (out / MARK).is_file():
+        found = min(path.name for path in out.iterdir())
+        raise ShelfwatchError(
+            f"--out {out}: expected an empty folder or one written by this command, "
+            f"found {found!r} in it; choose another folder"
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    (out / MARK).write_text("Written by shelfwatch simulate, which may overwrite it.\n")
+
+
+def _clear(out: Path) -> None:
+    """Remove what an earlier run has written of pictures and truth."""
+    (out / "truth.jsonl").unlink(missing_ok=True)
+    for name in demo_cameras():
+        for old in (out / "frames" / name).glob("*.jpg"):
+            old.unlink()
+
+
+def _write_frames(out: Path, store: Store, moments: list[float]) -> None:
+    cameras = demo_cameras()
+    views: dict[str, View] = {name: demo_view(store, name) for name in cameras}
+    for name in cameras:
+        folder = out / "frames" / name
+        folder.mkdir(parents=True, exist_ok=True)
+    with (out / "truth.jsonl").open("w", encoding="utf-8") as lines:
+        console = Console(stderr=True)
+        for secs in track(moments, "Rendering", console=console, disable=not console.is_terminal):
+            state = store.at(secs)
+            for name, view in views.items():
+                path = out / "frames" / name / f"{secs:08.1f}.jpg"
+                quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+                _, code = cv2.imencode(".jpg", view.picture(state), quality)
+                path.write_bytes(code.tobytes())
+            for slot, truth in store_truth(store, state, cameras).items():
+                for name, visibility in truth.visibility.items():
+                    line = {
+                        "secs": secs,
+                        "camera": name,
+                        "slot": str(slot),
+                        "state": truth.state.value,
+                        "facings_seen": truth.facings_seen,
+                        "visibility": round(visibility, 3),
+                    }
+                    lines.write(json.dumps(line) + "\n")
