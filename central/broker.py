@@ -30,8 +30,10 @@ STOP_TIMEOUT_SECS = 10.0
 MESSAGE_LIMIT_BYTES = 1024 * 1024
 """Evidence carries two JPEG pictures of up to 60 kB as base64; this leaves room."""
 
-IN_FLIGHT = 1000
-"""Messages that the broker sends ahead of the collector's commits."""
+IN_FLIGHT = 5000
+"""Messages that the broker sends ahead of the collector's commits (MQTT 3.1.1): more than a
+node sends ahead of its watermark, so that what a killed collector has left unacknowledged
+does not hold up what comes after it. NATS offers that again after ``ack_wait``."""
 
 _MOSQUITTO_CONF = """\
 listener {port} {host}
@@ -56,7 +58,7 @@ host: 127.0.0.1
 port: -1
 max_payload: {limit}
 jetstream {{ store_dir: "{folder}/jetstream", max_memory_store: 64MB, max_file_store: 4GB }}
-mqtt {{ host: "{host}", port: {port}, max_ack_pending: {in_flight} }}
+mqtt {{ host: "{host}", port: {port}, max_ack_pending: {in_flight}, ack_wait: "5s" }}
 """
 
 _log = structlog.get_logger(__name__)

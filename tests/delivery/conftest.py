@@ -1,12 +1,37 @@
-"""What the delivery tests share."""
+"""Real brokers for the delivery tests."""
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import Iterator
+from pathlib import Path
 
+import pytest
+from parts import LINKS, Broker, Link
+
+from central.broker import BrokerError, find_program
 from shelf.topics import Node
 
 
 @pytest.fixture
 def node() -> Node:
     return Node("acme", "s0421", "s0421-e1")
+
+
+@pytest.fixture(params=LINKS, ids=str)
+def link(request: pytest.FixtureRequest) -> Link:
+    """Each broker with each version of MQTT that it speaks."""
+    link: Link = request.param
+    try:
+        find_program(link.program)
+    except BrokerError as error:
+        pytest.skip(str(error))
+    return link
+
+
+@pytest.fixture
+def broker(tmp_path: Path, link: Link) -> Iterator[Broker]:
+    """A running broker."""
+    broker = Broker(tmp_path / "broker", link)
+    broker.start()
+    yield broker
+    broker.stop()
