@@ -6,6 +6,7 @@ frontal and at the size it was trained on. Without one the bay is searched for i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -113,9 +114,15 @@ class Looker:
         view = self._calibration.view(bay.number, size_px)
         seen = view.px_per_mm((0.0, 0.0, bay.width_mm, bay.height_mm))
         margin = MARGIN_SHARE * bay.height_mm
-        whole = max(bay.width_mm, bay.height_mm) + 2 * margin
-        wanted = self._detector.manifest.input.size_px / whole
-        scale = min(wanted, ENLARGE_LIMIT * seen) if seen > 0 else wanted
+        # As many pixels as the model's usual input has, in the bay's own shape; fewer when
+        # facings are then larger than the model knows best, or the camera sees less.
+        area_mm2 = (bay.width_mm + 2 * margin) * (bay.height_mm + 2 * margin)
+        facing_mm = float(np.median([slot.facing_width_mm for slot in bay.slots]))
+        scale = min(
+            self._detector.manifest.input.size_px / math.sqrt(area_mm2),
+            self._detector.best_facing_px / facing_mm,
+            ENLARGE_LIMIT * seen if seen > 0 else math.inf,
+        )
         return bay, view, view.rectifier(bay.width_mm, bay.height_mm, margin, scale)
 
     def _read(
@@ -127,7 +134,9 @@ class Looker:
         unsettled: Unsettled,
     ) -> tuple[tuple[SlotReading, ...], bool]:
         frontal = rectifier.apply(image_bgr)
-        observed = observe_picture(frontal, self._detector.detect(frontal), self._recogniser)
+        observed = observe_picture(
+            frontal, self._detector.detect_tiled(frontal, scale=1.0), self._recogniser
+        )
 
         def visibility(box: BoxPx) -> float:
             left, top, right, bottom = box
