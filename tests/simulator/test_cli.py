@@ -1,0 +1,47 @@
+"""The command ``shelfwatch simulate``."""
+
+import json
+from pathlib import Path
+
+import cv2
+from typer.testing import CliRunner
+
+from shelf import ShelfwatchError, State
+from simulator.cli import app
+from simulator.site import SIZE_PX, demo_planogram
+
+
+def test_hours_0_writes_only_the_site(tmp_path: Path) -> None:
+    """Without hours there are no pictures and no truth; its own folder is written again."""
+    out = tmp_path / "store"
+    for _ in range(2):
+        result = CliRunner().invoke(app, ["--out", str(out), "--hours", "0"])
+        assert result.exit_code == 0, result.output
+    assert (out / "site.yaml").is_file()
+    assert not (out / "frames").exists()
+    assert not (out / "truth.jsonl").exists()
+
+
+def test_pictures_come_with_truth(tmp_path: Path) -> None:
+    """Each moment has a picture of each camera and a line for each slot and camera."""
+    arguments = ["--out", str(tmp_path), "--hours", "0.0126", "--every-secs", "40"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    names = sorted(str(p.relative_to(tmp_path / "frames")) for p in tmp_path.rglob("*.jpg"))
+    assert names == ["c1/000000.0.jpg", "c2/000000.0.jpg"]
+    picture = cv2.imread(str(tmp_path / "frames" / names[0]))
+    assert picture is not None
+    assert picture.shape == (SIZE_PX[1], SIZE_PX[0], 3)
+    lines = [json.loads(line) for line in (tmp_path / "truth.jsonl").read_text().splitlines()]
+    assert len(lines) == len(demo_planogram()) * 2
+    assert set(lines[0]) == {"secs", "camera", "slot", "state", "facings_seen", "visibility"}
+    assert {line["state"] for line in lines} == {State.STOCKED.value}
+
+
+def test_a_folder_of_others_is_left_alone(tmp_path: Path) -> None:
+    """A folder that the command has not made is refused and stays as it was."""
+    (tmp_path / "site.yaml").write_text("tenant: acme\n")
+    result = CliRunner().invoke(app, ["--out", str(tmp_path), "--hours", "0"])
+    assert isinstance(result.exception, ShelfwatchError)
+    assert "site.yaml" in str(result.exception)
+    assert (tmp_path / "site.yaml").read_text() == "tenant: acme\n"
