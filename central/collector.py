@@ -12,7 +12,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -34,6 +34,8 @@ from shelf.wire import OpenAlerts, Watermark
 
 BATCH_LIMIT = 500
 BATCH_WAIT_SECS = 0.03
+COUNTS = ("connections", "batches", "events", "dead_letters", "retries")
+
 RETRY_SECS = 0.5
 RETRY_CAP_SECS = 30.0
 
@@ -85,7 +87,7 @@ class Collector:
         self._items: queue.SimpleQueue[_Item] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._connection: Connection | None = None
-        self._counts: Counter[str] = Counter()
+        self._counts = Counter(dict.fromkeys(COUNTS, 0))
         self._detail = "connecting"
         self._publishing_alerts = threading.Lock()
         self._reader = threading.Thread(target=self._stay_connected, name="collector-mqtt")
@@ -103,9 +105,9 @@ class Collector:
         return self._detail
 
     @property
-    def counts(self) -> Mapping[str, int]:
-        """``events``, ``dead_letters``, ``batches``, ``retries``, ``connections``."""
-        return dict(self._counts)
+    def counts(self) -> Counter[str]:
+        """What has happened since the start, by the names in `COUNTS`."""
+        return Counter(self._counts)
 
     def on_commit(self, call: OnCommit) -> None:
         """Have ``call`` called after each commit that changes what the pages show.

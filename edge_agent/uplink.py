@@ -12,7 +12,6 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from importlib.metadata import version
@@ -28,6 +27,8 @@ from shelf.wire import NodeStatus, Watermark
 
 FAREWELL_SECS = 2.0
 ROWS_A_READ = 100
+
+COUNTS = ("attempts", "connections", "published", "resends", "ignored_watermarks")
 
 STEADY_SECS = 10.0
 """A connection that lasted this long was a good one: the next attempt comes soon."""
@@ -88,7 +89,7 @@ class Uplink:
         self._metrics: bytes | None = None
         self._watermark: Watermark | None = None
         self._news = False
-        self._counts: Counter[str] = Counter()
+        self._counts = Counter(dict.fromkeys(COUNTS, 0))
         self._version = version("shelfwatch")
 
     @property
@@ -102,9 +103,9 @@ class Uplink:
         return self._detail
 
     @property
-    def counts(self) -> Mapping[str, int]:
-        """``published``, ``resends``, ``connections``, ``refused_publishes`` and so on."""
-        return dict(self._counts)
+    def counts(self) -> Counter[str]:
+        """What has happened since the start, by the names in `COUNTS`."""
+        return Counter(self._counts)
 
     def start(self) -> None:
         """Begin connecting, in a thread of its own."""
@@ -174,6 +175,7 @@ class Uplink:
     def _connect_and_serve(self) -> None:
         connection = Connection(self._settings, self._node, self._status("offline"), self._note)
         opened_secs = None
+        self._counts["attempts"] += 1
         try:
             with self._changed:
                 self._watermark = None
