@@ -32,6 +32,9 @@ TICK_SECS = 0.5
 START_TIMEOUT_SECS = 90.0
 HOST = "127.0.0.1"
 
+STORE = "store"
+"""Where in the demo's folder the simulated store is."""
+
 _STATE_WORDS = {
     "out_of_stock": "out of stock",
     "low": "running low",
@@ -101,12 +104,11 @@ class Demo:
 
     def start(self) -> None:
         """Make the store and start its programs; raises `DemoError` when one fails."""
-        site_file = self.folder / "site.yaml"
+        store = self.folder / STORE
+        site_file = store / "site.yaml"
         if not site_file.exists():
             typer.echo("Building the store: shelves, products, cameras, calibration ...")
-            self._run_to_the_end(
-                "simulate", ["simulate", "--out", str(self.folder), "--hours", "0"]
-            )
+            self._run_to_the_end("simulate", ["simulate", "--out", str(store), "--hours", "0"])
         if self._stopped.is_set():
             return
         broker_port, health_port = free_port(), free_port()
@@ -197,14 +199,19 @@ def write_site(path: Path, broker_port: int, health_port: int) -> dict[str, Any]
 def write_central(
     path: Path, site: Mapping[str, Any], port: int, broker_port: int, health_port: int
 ) -> None:
-    """Write the configuration of the central part for one site."""
+    """Write the configuration of the central part for one site, which is in `STORE` beside it."""
     look = f"http://{HOST}:{health_port}/cameras/{{}}/look.jpg"
     central = {
         "database_url": "sqlite:///central.sqlite",
         "broker": {"embedded": True, "host": HOST, "port": broker_port, "folder": "broker"},
         "http": {"host": HOST, "port": port},
         "planograms": [
-            {"tenant": site["tenant"], "site": site["site"], **planogram}
+            {
+                "tenant": site["tenant"],
+                "site": site["site"],
+                "aisle": planogram["aisle"],
+                "file": f"{STORE}/{planogram['file']}",
+            }
             for planogram in site["planograms"]
         ],
         "looks": [
@@ -260,9 +267,10 @@ def _say_what_to_look_at(running: Demo) -> None:
   The page:   {running.url}
   All files:  {running.folder}
 
-In the first half minute the agent looks at every slot; until then the page says "cannot see".
-Then a shopper takes products, an item is put in the wrong place, and somebody fills up again.
-Each alert opens on the page with a picture, is printed here, and closes by itself.
+For some seconds the page says "cannot see": the agent has not looked at every slot yet.
+Then, within two minutes, shoppers empty the corn flakes and the apple juice and leave one coffee;
+a ketchup ends up among the tortilla chips; and somebody fills up the corn flakes again.
+Each alert opens on the page with a picture, is printed here, and closes by itself when solved.
 Ctrl-C stops everything.
 """
     )

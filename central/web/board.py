@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from central.web import words
 from central.web.drawing import DrawnBay, DrawnSlot, Weight, draw, without_planogram
 from central.web.notices import Notice, notices_of, watched_by
-from central.web.rows import AlertRow, FoundProduct, SiteRows, SlotRow
+from central.web.rows import AlertRow, SiteRows, SlotRow
 from shelf import PlannedSlot, Planogram, SlotId, State
 
 _SEVERITY = {State.OUT_OF_STOCK: 0, State.MISPLACED: 1, State.LOW: 2}
@@ -116,11 +117,16 @@ def build_board(
         notices=tuple(notices_of(rows, broker_fault)),
     )
     closed = tuple(
-        replace(_card(row, names), open_for=words.duration(row.closed_utc - row.since_utc))
+        replace(_card(row, names), open_for=_open_for(row, row.closed_utc))
         for row in rows.closed_alerts
         if row.closed_utc is not None
     )
     return Board(summary, tuple(cards), closed, aisles)
+
+
+def _open_for(row: AlertRow, closed_utc: datetime) -> str:
+    ending = words.CLOSED_WORDS.get(row.closed_reason or "", "")
+    return f"{words.duration(closed_utc - row.since_utc)}{ending}"
 
 
 def product_names(rows: SiteRows, planograms: Mapping[str, Planogram]) -> dict[str, str]:
@@ -131,10 +137,15 @@ def product_names(rows: SiteRows, planograms: Mapping[str, Planogram]) -> dict[s
     return names
 
 
-def found_in_words(found: Iterable[FoundProduct], names: Mapping[str, str]) -> str:
-    """``Lemon tea (84 %) and a product that is not known (40 %)``; each product once."""
+def found_in_words(row: AlertRow | SlotRow, names: Mapping[str, str]) -> str:
+    """``Lemon tea (84 %) and a product that is not known (40 %)``; each product once.
+
+    Empty unless the slot is misplaced: else its own product stands there.
+    """
     best: dict[str, float] = {}
-    for item in found:
+    for item in row.found if row.state is State.MISPLACED else ():
+        if item.sku == row.sku:
+            continue
         name = names.get(item.sku, item.sku) if item.sku else "a product that is not known"
         best[name] = max(best.get(name, 0.0), item.confidence)
     return words.listed(
@@ -164,7 +175,7 @@ def _card(row: AlertRow, names: Mapping[str, str]) -> AlertCard:
         name=row.name or names.get(row.sku, row.sku),
         place=words.place(row.aisle, row.slot),
         headline=headline(row.state, row.facings_seen, row.facings_expected),
-        found=found_in_words(row.found, names) if row.state is State.MISPLACED else "",
+        found=found_in_words(row, names),
     )
 
 
@@ -221,6 +232,13 @@ def _aisle(aisle: str, slots: Mapping[SlotId, SlotRow], planogram: Planogram | N
     return AisleView(aisle, source, bays, unplanned)
 
 
+def _standing(row: SlotRow) -> int:
+    """How many facings stand in the slot, of whatever product."""
+    if row.state is State.MISPLACED:
+        return max(row.facings_seen, len(row.found))
+    return row.facings_seen
+
+
 def _slot_view(drawn: DrawnSlot, row: SlotRow) -> SlotView:
     name = row.name or drawn.planned.name
     count = f"{row.facings_seen}/{row.facings_expected}"
@@ -237,7 +255,7 @@ def _slot_view(drawn: DrawnSlot, row: SlotRow) -> SlotView:
         key=f"{row.aisle}/{row.slot}",
         state=row.state,
         drawn=drawn,
-        filled=min(max(row.facings_seen, len(row.found)), len(drawn.facings)),
+        filled=min(_standing(row), len(drawn.facings)),
         label=drawn.label(label, Weight.PLAIN if is_plain else Weight.BOLD),
         spoken=f"{name}: {words.STATE_WORDS[row.state]}, {seen}, {row.slot.in_words}",
     )

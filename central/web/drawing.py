@@ -90,13 +90,14 @@ class DrawnBay:
 
 
 def draw(planogram: Planogram) -> list[DrawnBay]:
-    """Return the bays of ``planogram`` from the left, all at one scale."""
+    """Return the bays of ``planogram`` from the left, all at one scale and of one height."""
     scale = BAY_UNITS / max(bay.width_mm for bay in planogram.bays)
-    return [_draw_bay(bay, scale) for bay in planogram.bays]
+    tops_mm = [shelf.y_mm + shelf.height_mm for bay in planogram.bays for shelf in bay.shelves]
+    top = max([*tops_mm, *(bay.height_mm for bay in planogram.bays)]) * scale
+    return [_draw_bay(bay, scale, top) for bay in planogram.bays]
 
 
-def _draw_bay(bay: Bay, scale: float) -> DrawnBay:
-    top = max([bay.height_mm, *(s.y_mm + s.height_mm for s in bay.shelves)]) * scale
+def _draw_bay(bay: Bay, scale: float, top: float) -> DrawnBay:
     frame = Box(MARGIN, MARGIN, bay.width_mm * scale, top + STRIP)
     boards = []
     slots = []

@@ -137,7 +137,7 @@ class Pages:
             "facings_seen": row.facings_seen,
             "facings_expected": row.facings_expected,
             "confidence": row.confidence,
-            "found": found_in_words(row.found, names),
+            "found": found_in_words(row, names),
             "reason": row.reason,
             "sku": row.sku,
             "picture": alert.picture if alert else None,

@@ -23,6 +23,14 @@ CAMERA_WORDS = {
 """What keeps a camera from seeing; each reads on to "for 5 min"."""
 
 
+CLOSED_WORDS = {
+    "stocked": "",
+    "done": ", marked as done",
+    "replanned": ", until another product was planned",
+}
+"""What ended an alert, after "open 5 min"."""
+
+
 def place(aisle: str, slot: SlotId) -> str:
     """``aisle a12, bay 1, shelf 3 from the bottom, 2nd from the left``."""
     return f"aisle {aisle}, {slot.in_words}"

@@ -69,9 +69,12 @@ def processes_that_name(text: str) -> list[str]:
     return found
 
 
-def write_broken_site(folder: Path) -> None:
-    (folder / "a12.csv").write_text(PLANOGRAM_CSV)
-    (folder / "site.yaml").write_text(yaml.safe_dump(SITE))
+def write_broken_site(folder: Path) -> Path:
+    store = folder / "store"
+    store.mkdir()
+    (store / "a12.csv").write_text(PLANOGRAM_CSV)
+    (store / "site.yaml").write_text(yaml.safe_dump(SITE))
+    return store / "site.yaml"
 
 
 def test_a_busy_port_is_said_before_anything_starts(tmp_path: Path) -> None:
@@ -102,14 +105,14 @@ def test_a_program_that_ends_early_ends_the_demo(tmp_path: Path) -> None:
 
 def test_the_files_of_the_demo_are_good_configurations(tmp_path: Path) -> None:
     """Broker and page agree with the site; all else of the site stays."""
-    write_broken_site(tmp_path)
-    site = write_site(tmp_path / "site.yaml", 1901, 1902)
+    file = write_broken_site(tmp_path)
+    site = write_site(file, 1901, 1902)
     assert site["broker"]["url"] == "mqtt://127.0.0.1:1901"
-    assert yaml.safe_load((tmp_path / "site.yaml").read_text())["health"] == {"port": 1902}
+    assert yaml.safe_load(file.read_text())["health"] == {"port": 1902}
     write_central(tmp_path / "central.yaml", site, 8080, 1901, 1902)
     central = load_central(tmp_path / "central.yaml")
     assert central.broker.address == ("127.0.0.1", 1901)
-    assert [planogram.file for planogram in central.planograms] == [tmp_path / "a12.csv"]
+    assert [planogram.file for planogram in central.planograms] == [file.parent / "a12.csv"]
     assert [look.url for look in central.looks] == ["http://127.0.0.1:1902/cameras/c1/look.jpg"]
 
 

@@ -61,7 +61,12 @@ def test_an_alert_is_said_in_words() -> None:
 
 def test_a_misplaced_product_is_named() -> None:
     """The planogram knows the name of the SKU that was found; each product is said once."""
-    found = (FoundProduct("103", 0.7), FoundProduct("103", 0.84), FoundProduct(None, 0.4))
+    found = (
+        FoundProduct("103", 0.7),
+        FoundProduct("103", 0.84),
+        FoundProduct("100", 0.9),
+        FoundProduct(None, 0.4),
+    )
     rows = SiteRows(open_alerts=(alert_row(state=State.MISPLACED, found=found),))
     (card,) = build_board(rows, PLANOGRAMS).alerts
     assert (
