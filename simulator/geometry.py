@@ -27,7 +27,8 @@ class Camera:
 
     ``position_mm`` and ``target_mm`` are points in the aisle's frame, ``roll_deg`` turns the
     picture, ``focal_px`` is the focal length in pixels, ``k1`` and ``k2`` are the radial terms
-    of OpenCV's lens model. The principal point lies in the picture's middle.
+    of OpenCV's lens model. The principal point lies ``shift_px`` from the picture's middle:
+    none for a real camera, much for a picture that has been rectified.
     """
 
     position_mm: tuple[float, float, float]
@@ -37,6 +38,7 @@ class Camera:
     k1: float = 0.0
     k2: float = 0.0
     roll_deg: float = 0.0
+    shift_px: tuple[float, float] = (0.0, 0.0)
 
     @cached_property
     def matrix(self) -> Floats:
@@ -44,8 +46,8 @@ class Camera:
         width, height = self.size_px
         return np.array(
             [
-                [self.focal_px, 0.0, (width - 1) / 2],
-                [0.0, self.focal_px, (height - 1) / 2],
+                [self.focal_px, 0.0, (width - 1) / 2 + self.shift_px[0]],
+                [0.0, self.focal_px, (height - 1) / 2 + self.shift_px[1]],
                 [0.0, 0.0, 1.0],
             ]
         )

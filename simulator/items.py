@@ -122,6 +122,12 @@ def _corners(item: Item, pose: Pose, depth_mm: float) -> Floats:
     return out
 
 
+def front_area_px(item: Item, pose: Pose, camera: Camera) -> float:
+    """Return how large a unit's front is on the canvas when nothing stands before it."""
+    quad = camera.canvas_px(_corners(item, pose, 0.0)[:4]).astype(np.float32)
+    return float(cv2.contourArea(quad))
+
+
 _FACES = {"left": (4, 0, 3, 7), "right": (1, 5, 6, 2), "top": (4, 5, 1, 0), "front": (0, 1, 2, 3)}
 
 

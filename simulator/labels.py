@@ -28,6 +28,9 @@ VISIBLE_SHARE = 0.5
 CUT_SHARE = 0.25
 """A hole that the picture's edge cuts is labelled when more than this of it is inside."""
 
+RECTIFIED_SHARE = 0.4
+"""This share of the scenes is seen as behind a calibration, the rest as cameras see."""
+
 SMALLEST_PX = 5
 PERSON = -2
 
@@ -66,7 +69,7 @@ def training_scene(seed: int, size_px: tuple[int, int]) -> LabelledScene:
     canvas = stage.show(contents).copy()
     owners = stage.owners.copy()
     room = min(camera.position_mm[2] - 900, 700.0)
-    for _ in range(int(random.choice([0, 1, 2], p=[0.65, 0.28, 0.07])) if room > 150 else 0):
+    for _ in range(int(random.choice([0, 1, 2], p=[0.75, 0.2, 0.05])) if room > 150 else 0):
         x = camera.target_mm[0] + float(random.uniform(-0.55, 0.55)) * view_mm[0]
         person = random_person(random, x, float(random.uniform(150, room)))
         sprite = person_sprite(person, camera)
@@ -124,6 +127,8 @@ def _camera(
     yaw = float(np.clip(random.normal(0, 12), -32, 32))
     pitch = float(np.clip(random.normal(8, 12), -22, 34))
     height = float(np.clip(y + distance * tan(radians(pitch)), 500, 2700))
+    if random.random() < RECTIFIED_SHARE:
+        return _rectified((x, y), yaw, height, distance, size_px, scale)
     return Camera(
         position_mm=(x + distance * tan(radians(yaw)), height, distance),
         target_mm=(x, y, 0.0),
@@ -132,6 +137,30 @@ def _camera(
         k1=float(random.uniform(-0.16, 0.04)),
         k2=float(random.uniform(0, 0.03)),
         roll_deg=float(random.normal(0, 1.5)),
+    )
+
+
+def _rectified(
+    middle_mm: tuple[float, float],
+    yaw_deg: float,
+    height_mm: float,
+    distance_mm: float,
+    size_px: tuple[int, int],
+    scale: float,
+) -> Camera:
+    """Return a camera whose picture is as if warped to the shelves' front plane.
+
+    The front plane is seen frontally at ``scale`` px per mm, while depth leans away from where
+    the camera is: what a detector sees behind a calibration.
+    """
+    x, y = middle_mm
+    aside = distance_mm * tan(radians(yaw_deg))
+    return Camera(
+        position_mm=(x + aside, height_mm, distance_mm),
+        target_mm=(x + aside, height_mm, 0.0),
+        size_px=size_px,
+        focal_px=scale * distance_mm,
+        shift_px=(scale * aside, -scale * (height_mm - y)),
     )
 
 
@@ -203,10 +232,9 @@ def _product_boxes(stage: Stage, shown: Sequence[FacingId], seen: NDArray[np.int
     boxes = []
     for key in shown:
         number = stage.number_of(key)
-        sprite = stage.front_sprite(key)
-        if sprite is None or pixels[number] == 0:
+        if pixels[number] == 0:
             continue
-        whole = int(np.count_nonzero(sprite.bgra[:, :, 3] > 127))
+        whole = stage.front_area_px(key)
         x1, y1 = low[number]
         x2, y2 = high[number] + 1
         if pixels[number] > VISIBLE_SHARE * whole and min(x2 - x1, y2 - y1) >= SMALLEST_PX:

@@ -49,10 +49,10 @@ class SimulatedCamera:
 def open_source(settings: dict[str, Any]) -> SimulatedCamera:
     """Return the camera that ``settings`` describe.
 
-    ``seed`` (whole number) and ``camera`` (c1 or c2) are required; ``speed`` is simulated
-    seconds per second; ``start`` is the shop's start in seconds since 1970: without it, the
-    first source of a seed in this process starts the shop. Raises `ConfigError` naming every
-    key that is wrong.
+    ``seed`` (whole number) is required; ``camera`` is c1, unless it says c2; ``speed`` is
+    simulated seconds per second; ``start`` is the shop's start in seconds since 1970: without
+    it, the first source of a seed in this process starts the shop. Raises `ConfigError` naming
+    every key that is wrong.
     """
     problems = _problems(settings)
     if problems:
@@ -60,11 +60,11 @@ def open_source(settings: dict[str, Any]) -> SimulatedCamera:
     seed = int(settings["seed"])
     with _lock:
         store = _stores.setdefault(seed, demo_store(seed))
-        view = demo_view(store, settings["camera"])
+        view = demo_view(store, settings.get("camera") or "c1")
         start = settings.get("start")
         if start is None:
             start = _starts.setdefault(seed, time.time())
-    return SimulatedCamera(store, view, float(start), float(settings.get("speed", 1.0)))
+    return SimulatedCamera(store, view, float(start), float(settings.get("speed") or 1.0))
 
 
 def _problems(settings: dict[str, Any]) -> list[Problem]:
@@ -76,8 +76,8 @@ def _problems(settings: dict[str, Any]) -> list[Problem]:
     cameras = sorted(demo_cameras())
     checks = (
         ("seed", True, _is_whole, "a whole number of 0 or more"),
-        ("camera", True, cameras.__contains__, " or ".join(cameras)),
-        ("speed", False, _is_positive, "a number above 0, at most 1000"),
+        ("camera", False, cameras.__contains__, " or ".join(cameras)),
+        ("speed", False, _is_positive, "a number above 0, at most 10000"),
         ("start", False, _is_time, "seconds since 1970"),
     )
     for key, required, is_right, expected in checks:
@@ -100,4 +100,4 @@ def _is_time(value: Any) -> bool:
 
 
 def _is_positive(value: Any) -> bool:
-    return _is_time(value) and 0 < value <= 1000
+    return _is_time(value) and 0 < value <= 10000

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from simulator import fixture
 from simulator.fixture import Furniture
 from simulator.geometry import Camera
-from simulator.items import Item, Tidiness, foot_shadow, item_sprite, pose_of
+from simulator.items import Item, Tidiness, foot_shadow, front_area_px, item_sprite, pose_of
 from simulator.layout import BayPlace, Facing, FacingId, facings_of_shelf
 from simulator.package import seed_of
 from simulator.sprite import Clip, Pixels, Sprite, overlap, paint
@@ -101,6 +101,19 @@ class Stage:
         items = self._shown.get(key, ())
         sprites = self._units(key, items[:1])
         return sprites[-1] if sprites else None
+
+    def front_area_px(self, key: FacingId) -> float:
+        """Return how many pixels of the canvas a facing's front unit would cover alone.
+
+        Its sides and top, which neighbours usually hide, do not count.
+        """
+        sprite = self.front_sprite(key)
+        if sprite is None:
+            return 0.0
+        item = self._shown[key][0]
+        pose = pose_of(item, self.facings[key], self._seed, self._tidiness)
+        whole = float(np.count_nonzero(sprite.bgra[:, :, 3] > 127))
+        return min(whole, front_area_px(item, pose, self.camera))
 
     def _plan(self, places: tuple[BayPlace, ...]) -> None:
         camera, style, seed = self.camera, self.furniture, self._seed

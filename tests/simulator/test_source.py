@@ -17,7 +17,7 @@ from simulator.source import open_source
     [
         ({"camera": "c1"}, "source.seed"),
         ({"seed": "7", "camera": "c1"}, "source.seed"),
-        ({"seed": 7}, "source.camera"),
+        ({"seed": 7, "camera": 1}, "source.camera"),
         ({"seed": 7, "camera": "c9"}, "source.camera"),
         ({"seed": 7, "camera": "c1", "speed": 0}, "source.speed"),
         ({"seed": 7, "camera": "c1", "start": "now"}, "source.start"),
