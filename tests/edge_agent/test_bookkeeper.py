@@ -1,0 +1,178 @@
+"""Looks become durable events with their pictures, once, also over a restart or a full disk."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_agent.bookkeeper import Bookkeeper
+from edge_agent.config import Site, load_site
+from edge_agent.outbox import Outbox, OutboxError
+from edge_agent.station import Looked
+from shelf import CameraState, SlotId, SlotReading, State, load_planogram
+from shelf.wire import BaySnapshot, CameraStatus, Event, SlotChanged, SlotEvidence, parse
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+SITE = """
+tenant: acme
+site: s1
+node: n1
+broker: {url: "mqtt://127.0.0.1:1"}
+planograms: [{file: p.csv, aisle: a1}]
+cameras:
+  - {id: c1, aisle: a1, bays: [1], source: {type: folder, path: looks}}
+decide: {confirm_secs: 10, clear_secs: 5, stale_secs: 100}
+"""
+PLANOGRAM = "bay,shelf,slot,sku,name,facings_wide\n1,1,1,A,Apples,2\n1,1,2,B,Beans,2\n"
+
+
+class Retained:
+    """Keeps the newest retained message of each topic."""
+
+    def __init__(self) -> None:
+        self.messages: dict[str, bytes] = {}
+        self.notified = 0
+
+    def publish_retained(self, topic: str, payload: bytes) -> None:
+        self.messages[topic] = payload
+
+    def notify(self) -> None:
+        self.notified += 1
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    (tmp_path / "site.yaml").write_text(SITE)
+    (tmp_path / "p.csv").write_text(PLANOGRAM)
+    (tmp_path / "state").mkdir()
+    return load_site(tmp_path / "site.yaml")
+
+
+def books(site: Site, outbox: Outbox, retained: Retained) -> Bookkeeper:
+    planograms = {"a1": load_planogram(site.planograms[0].file)}
+    return Bookkeeper(site, planograms, outbox, retained, "sha256:x", 0.0, START)
+
+
+def open_outbox(site: Site) -> Outbox:
+    return Outbox.open(site.outbox.path, site.address, site.outbox.max_bytes)
+
+
+def look(secs: float, first: State, camera: CameraState = CameraState.OK) -> Looked:
+    image = np.full((100, 200, 3), 128, np.uint8)
+    readings = tuple(
+        SlotReading(
+            SlotId(1, 1, number),
+            state,
+            0.9,
+            2,
+            2,
+            1.0,
+            "because",
+            box_xyxy_px=(10.0 * number, 20.0, 10.0 * number + 8, 60.0),
+        )
+        for number, state in ((1, first), (2, State.STOCKED))
+    )
+    return Looked(
+        "c1", START + timedelta(seconds=secs), secs, image, camera, "", readings, inferred=True
+    )
+
+
+def events(outbox: Outbox) -> list[Event]:
+    return [parse(Event, row.payload) for row in outbox.read(0, 1000)]
+
+
+def run(keeper: Bookkeeper, start: int, end: int, state: State) -> None:
+    for secs in range(start, end + 1, 5):
+        keeper.looked(look(secs, state))
+
+
+def test_a_problem_is_told_with_its_pictures(site: Site) -> None:
+    """Stocked first, then out of stock with a picture now and before, both readable."""
+    with open_outbox(site) as outbox:
+        keeper = books(site, outbox, Retained())
+        run(keeper, 0, 15, State.STOCKED)
+        run(keeper, 20, 40, State.OUT_OF_STOCK)
+        told = events(outbox)
+    changed = [event for event in told if event.subject == "a1/b01/s1/p01"]
+    payloads = [event.payload() for event in changed]
+    assert [p.state for p in payloads if isinstance(p, SlotChanged)] == ["stocked", "out_of_stock"]
+    evidence = payloads[-1]
+    assert isinstance(evidence, SlotEvidence) and evidence.before is not None
+    assert evidence.changed == changed[-2].id
+    picture = cv2.imdecode(np.frombuffer(base64.b64decode(evidence.now), np.uint8), 1)
+    assert picture is not None and max(picture.shape[:2]) <= 480
+
+
+def test_a_restart_repeats_nothing(site: Site) -> None:
+    """States are taken up where they were; the same looks lead to no new event."""
+    with open_outbox(site) as outbox:
+        run(books(site, outbox, Retained()), 0, 40, State.OUT_OF_STOCK)
+        before = outbox.last_sequence
+    with open_outbox(site) as outbox:
+        run(books(site, outbox, Retained()), 0, 40, State.OUT_OF_STOCK)
+        assert outbox.last_sequence == before
+
+
+def test_a_full_disk_loses_nothing(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What could not be written is written with the next look."""
+    with open_outbox(site) as outbox:
+        keeper = books(site, outbox, Retained())
+        run(keeper, 0, 5, State.STOCKED)
+        append = outbox.append
+
+        def refuse(*_: object) -> list[int]:
+            raise OutboxError("disk full")
+
+        monkeypatch.setattr(outbox, "append", refuse)
+        with pytest.raises(OutboxError):
+            run(keeper, 10, 20, State.OUT_OF_STOCK)
+        monkeypatch.setattr(outbox, "append", append)
+        keeper.looked(look(25, State.OUT_OF_STOCK))
+        states = [json.loads(row.payload)["data"].get("state") for row in outbox.read(0, 100)]
+    assert states.count("out_of_stock") == 1
+
+
+def test_a_moved_camera_makes_its_slots_unknown(site: Site) -> None:
+    """Nothing seen by a camera that has moved is believed, and the camera says so."""
+    retained = Retained()
+    with open_outbox(site) as outbox:
+        keeper = books(site, outbox, retained)
+        run(keeper, 0, 15, State.STOCKED)
+        moved = replace(look(20, State.OUT_OF_STOCK, CameraState.MOVED), detail="does not fit")
+        keeper.looked(moved)
+        last = [event.payload() for event in events(outbox)][-2:]
+        run(keeper, 25, 25, State.STOCKED)
+    assert [p.state for p in last if isinstance(p, SlotChanged)] == ["unknown", "unknown"]
+    status = parse(CameraStatus, retained.messages[site.address.camera("c1")])
+    assert status.state is CameraState.OK
+
+
+def test_snapshots_follow_changes(site: Site) -> None:
+    """The retained snapshot of a bay tells every slot, as of the last event."""
+    retained = Retained()
+    with open_outbox(site) as outbox:
+        run(books(site, outbox, retained), 0, 15, State.STOCKED)
+        sequence = outbox.last_sequence
+    snapshot = parse(BaySnapshot, retained.messages[site.address.bay_state("a1", "b01")])
+    assert snapshot.sequence == sequence
+    assert {name: slot.state for name, slot in snapshot.slots.items()} == {
+        "s1/p01": State.STOCKED,
+        "s1/p02": State.STOCKED,
+    }
+
+
+def test_unseen_slots_grow_unknown_with_time(site: Site) -> None:
+    """Without looks, `stale_secs` make a slot unknown, and that is an event."""
+    with open_outbox(site) as outbox:
+        keeper = books(site, outbox, Retained())
+        run(keeper, 0, 15, State.STOCKED)
+        keeper.tick(116.0, START + timedelta(seconds=116))
+        last = events(outbox)[-1].payload()
+    assert isinstance(last, SlotChanged) and last.state is State.UNKNOWN

@@ -1,0 +1,219 @@
+"""The agent's commands as their user runs them: audit, check, replay and their errors."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from simulator.site import write_site
+
+REPOSITORY = Path(__file__).parents[2]
+SHELFWATCH = str(Path(sys.executable).with_name("shelfwatch"))
+
+
+def shelfwatch(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [SHELFWATCH, *map(str, arguments)], capture_output=True, text=True, timeout=150
+    )
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("store")
+    write_site(folder, 7)
+    return folder
+
+
+def test_audit_reads_the_real_bay(crackers: Path, tmp_path: Path) -> None:
+    """Six shelves aligned, 80 % of the facings found, the three empty places named."""
+    answer, picture = tmp_path / "out.json", tmp_path / "out.png"
+    done = shelfwatch(
+        "audit",
+        crackers / "shelf.jpg",
+        "--planogram",
+        crackers / "planogram.json",
+        "--catalog",
+        crackers / "catalog",
+        "--json",
+        answer,
+        "--picture",
+        picture,
+    )
+    assert done.returncode == 0, done.stderr
+    result = json.loads(answer.read_text())
+    states = {slot["slot"]: slot["state"] for slot in result["slots"]}
+    for empty in ("b01/s1/p03", "b01/s4/p01", "b01/s6/p06"):
+        assert states[empty] == "out_of_stock"
+    stocked = [slot for slot, state in states.items() if state == "stocked"]
+    assert {slot.split("/")[1] for slot in stocked} == {f"s{n}" for n in range(1, 7)}
+    assert (
+        result["summary"]["slots"]
+        == 58
+        == sum(
+            result["summary"][s] for s in ("stocked", "low", "out_of_stock", "misplaced", "unknown")
+        )
+    )
+    assert picture.stat().st_size > 100_000
+    found = [item["box_xyxy_px"] for slot in result["slots"] for item in slot["found"]]
+    found += [item["box_xyxy_px"] for item in result["unplanned"]]
+    truth = json.loads((crackers / "recognition.json").read_text())["products"]
+    assert _recall(np.array(found), truth) >= 0.8
+
+
+def _recall(found: np.ndarray, truth: list[dict[str, dict[str, float]]]) -> float:
+    hits = 0
+    for item in truth:
+        box = item["boundingBox"]
+        x1, y1 = box["x"], box["y"]
+        x2, y2 = x1 + box["w"], y1 + box["h"]
+        wide = np.clip(np.minimum(found[:, 2], x2) - np.maximum(found[:, 0], x1), 0, None)
+        tall = np.clip(np.minimum(found[:, 3], y2) - np.maximum(found[:, 1], y1), 0, None)
+        both = (found[:, 2] - found[:, 0]) * (found[:, 3] - found[:, 1]) + box["w"] * box["h"]
+        hits += bool(np.any(wide * tall / (both - wide * tall) >= 0.5))
+    return hits / len(truth)
+
+
+@pytest.mark.parametrize(
+    ("photo", "planogram", "code", "words"),
+    [
+        ("none.jpg", "a12.csv", 1, "none.jpg"),
+        ("broken.jpg", "a12.csv", 1, "broken.jpg: expected a picture"),
+        ("catalog/100101.png", "none.csv", 2, "none.csv: expected a planogram file"),
+        ("catalog/100101.png", "empty.csv", 2, "an empty file"),
+    ],
+)
+def test_audit_says_what_is_wrong(
+    store: Path, photo: str, planogram: str, code: int, words: str
+) -> None:
+    """A missing or broken picture and planogram: one message, the right exit code."""
+    (store / "broken.jpg").write_text("no picture")
+    (store / "planograms" / "empty.csv").write_text("")
+    done = shelfwatch("audit", store / photo, "--planogram", store / "planograms" / planogram)
+    assert done.returncode == code
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_audit_of_something_else_is_unknown(store: Path) -> None:
+    """A picture without the bay gives unknown slots, not empty ones."""
+    planogram = store / "planograms" / "a12.csv"
+    done = shelfwatch(
+        "audit", store / "catalog" / "100101.png", "--planogram", planogram, "--json", "-"
+    )
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)["summary"]
+    assert summary["unknown"] == summary["slots"]
+    assert summary["osa"] is None
+
+
+def edited(store: Path, name: str, **changes: object) -> Path:
+    """A copy of the store's site file with other settings."""
+    settings = yaml.safe_load((store / "site.yaml").read_text())
+    for path, value in changes.items():
+        *parents, last = path.split("__")
+        target = settings
+        for parent in parents:
+            target = target[int(parent) if parent.isdigit() else parent]
+        target[last] = value
+    out = store / name
+    out.write_text(yaml.safe_dump(settings))
+    return out
+
+
+def test_check_finds_nothing_wrong_with_the_demo(store: Path) -> None:
+    """The written site is usable, and each camera's model is named."""
+    done = shelfwatch("check", "--site", store / "site.yaml")
+    assert done.returncode == 0, done.stderr
+    assert "no problems found" in done.stdout
+    assert done.stdout.count("model sha256:") == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"nodee": "x"}, "did you mean 'node'?"),
+        ({"cameras__0__look_every_secs": 0}, "cameras[0].look_every_secs: expected"),
+        ({"cameras__0__bays": [9]}, "bays of planogram a12"),
+        ({"cameras__0__aisle": "b1"}, "a planogram for the aisle 'b1'"),
+        ({"cameras__0__calibration": "calibration/c2.yaml"}, "found one of c2"),
+        ({"cameras__0__source__type": "webcam"}, "cameras[0].source"),
+        ({"planograms__0__file": "none.csv"}, "none.csv: expected a planogram file"),
+        ({"catalog": "none"}, "none: expected a folder of product pictures"),
+        ({"model": "none"}, "none"),
+        ({"broker__url": "http://x"}, "mqtt://host:port"),
+    ],
+)
+def test_check_names_file_and_field(store: Path, changes: dict[str, object], words: str) -> None:
+    """Each mistake in a site file ends in exit code 2 and says where it is."""
+    done = shelfwatch("check", "--site", edited(store, "edited.yaml", **changes))
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_check_tells_all_problems_at_once(store: Path) -> None:
+    """Two mistakes, two lines."""
+    site = edited(store, "edited.yaml", nodee="x", cameras__1__look_every_secs="often")
+    lines = shelfwatch("check", "--site", site).stderr.splitlines()
+    assert len(lines) == 2
+
+
+def test_replay_is_the_same_every_time(store: Path, tmp_path: Path) -> None:
+    """The same frames give the same bytes of events, in the recording's own time."""
+    frames = tmp_path / "rendered"
+    made = shelfwatch("simulate", "--out", frames, "--hours", 0.02, "--every-secs", 12)
+    assert made.returncode == 0, made.stderr
+    outs = [tmp_path / "one.jsonl", tmp_path / "two.jsonl"]
+    for out in outs:
+        done = shelfwatch(
+            "replay",
+            "--site",
+            frames / "site.yaml",
+            "--camera",
+            "c1",
+            "--frames",
+            frames / "frames" / "c1",
+            "--events",
+            out,
+        )
+        assert done.returncode == 0, done.stderr
+    assert outs[0].read_bytes() == outs[1].read_bytes()
+    told = [json.loads(line) for line in outs[0].read_text().splitlines()]
+    assert [event["sequence"] for event in told] == list(range(1, len(told) + 1))
+    assert told
+
+
+def test_replay_of_another_camera_is_refused(store: Path, tmp_path: Path) -> None:
+    """The cameras of the site are named."""
+    done = shelfwatch(
+        "replay",
+        "--site",
+        store / "site.yaml",
+        "--camera",
+        "c9",
+        "--frames",
+        store,
+        "--events",
+        tmp_path / "x.jsonl",
+    )
+    assert done.returncode == 2
+    assert "expected one of c1, c2, found 'c9'" in done.stderr
+
+
+def test_importing_the_agent_loads_no_torch() -> None:
+    """The store's computer needs neither torch nor ultralytics, nor the center's libraries."""
+    code = (
+        "import sys, edge_agent.agent, edge_agent.cli\n"
+        "heavy = {'torch', 'ultralytics', 'sqlalchemy', 'starlette', 'central', 'simulator'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY, timeout=60
+    )
+    assert done.stdout.strip() == "[]", done.stderr
