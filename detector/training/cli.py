@@ -170,15 +170,9 @@ def evaluate(
     loaded = Detector.load(model)
     chosen = _load_pictures(labels, pictures, Side(side.value))
     figures: dict[str, float | str] = {"model": loaded.identity, "side": side.value}
-    folders = sorted({picture.labels.picture.split("/")[0] for picture in chosen})
-    for folder in folders:
-        some = [p for p in chosen if p.labels.picture.startswith(f"{folder}/")]
-        for kind, examples in (("whole", whole_pictures(some)), ("zoomed", zoomed_crops(some))):
-            found = measure(loaded, examples, progress=_progress(f"{folder} {kind}"))
-            figures.update({f"{folder}_{kind}_{key}": value for key, value in found.items()})
     for kind, examples in (("whole", whole_pictures(chosen)), ("zoomed", zoomed_crops(chosen))):
-        found = measure(loaded, examples, progress=_progress(f"all {kind}"))
-        figures.update({f"all_{kind}_{key}": value for key, value in found.items()})
+        found = measure(loaded, examples, progress=_progress(kind))
+        figures.update({f"{kind}_{key}": value for key, value in found.items()})
     if bay is not None:
         for kind, best in (("bay", False), ("bay_best_scale", True)):
             found = measure_bay(

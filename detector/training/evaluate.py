@@ -23,14 +23,14 @@ from detector.training.metrics import (
     best_threshold,
     match_picture,
     pooled,
-    recall_by_width,
+    recall_by_size,
 )
 
 #: Scores below this are not looked at when a precision-recall curve is drawn.
 CURVE_FLOOR = 0.02
 
-#: Facings are counted by their width in the network's input, between these edges.
-WIDTH_EDGES_PX = (0, 12, 16, 24, 32, 48, 64, 96, 128, 200, 640)
+#: Facings are counted by their shorter side in the network's input, between these edges.
+SIZE_EDGES_PX = (0, 8, 12, 16, 24, 32, 48, 64, 96, 128, 200, 640)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def measure(
     low = detector.with_thresholds(dict.fromkeys(detector.class_names, CURVE_FLOOR))
     in_use = {spec.name: spec.threshold for spec in detector.manifest.classes}
     parts: dict[tuple[str, float], list[Matched]] = {}
-    widths: list[FloatArray] = []
+    sizes: list[FloatArray] = []
     no_boxes = np.zeros((0, 4), dtype=np.float32)
     for example in progress(examples):
         found = look(low, example.image_bgr)
@@ -98,14 +98,13 @@ def measure(
                 matched = match_picture(mine.boxes_xyxy_px, mine.scores, labels, ignored, iou)
                 parts.setdefault((name, iou), []).append(matched)
         scale = detector.manifest.input.size_px / max(example.image_bgr.shape[:2])
-        widths.append((example.products[:, 2] - example.products[:, 0]) * np.float32(scale))
+        sides = (example.products[:, 2:] - example.products[:, :2]) * np.float32(scale)
+        sizes.append(sides.min(axis=1))
     figures: dict[str, float] = {"pictures": len(examples)}
     for (name, iou), matched_parts in parts.items():
         figures.update(_figures(pooled(matched_parts), name, iou, in_use[name]))
-    by_width = recall_by_width(
-        parts.get((PRODUCT, 0.5), []), widths, in_use[PRODUCT], WIDTH_EDGES_PX
-    )
-    for (start, end), (share, count) in by_width.items():
+    by_size = recall_by_size(parts.get((PRODUCT, 0.5), []), sizes, in_use[PRODUCT], SIZE_EDGES_PX)
+    for (start, end), (share, count) in by_size.items():
         figures[f"product_recall_{start}_to_{end}_px"] = share
         figures[f"product_labels_{start}_to_{end}_px"] = count
     return figures

@@ -97,21 +97,21 @@ def pooled(parts: Sequence[Matched]) -> Scored:
     return Scored(scores[order], hits[order], label_count)
 
 
-def recall_by_width(
-    parts: Sequence[Matched], widths: Sequence[FloatArray], threshold: float, edges: Sequence[float]
+def recall_by_size(
+    parts: Sequence[Matched], sizes: Sequence[FloatArray], threshold: float, edges: Sequence[float]
 ) -> dict[tuple[float, float], tuple[float, int]]:
-    """``(recall, labels)`` for each range of label widths between neighbouring ``edges``.
+    """``(recall, labels)`` for each range of label sizes between neighbouring ``edges``.
 
-    ``widths``: one array (m,) per part, in whatever unit the edges have. Ranges without labels
+    ``sizes``: one array (m,) per part, in whatever unit the edges have. Ranges without labels
     are left out.
     """
     if not parts:
         return {}
-    width = np.concatenate(list(widths))
+    size = np.concatenate(list(sizes))
     found = np.concatenate([part.label_scores for part in parts]) >= threshold
     result = {}
     for low, high in pairwise(edges):
-        inside = (width >= low) & (width < high)
+        inside = (size >= low) & (size < high)
         if inside.any():
             result[low, high] = (float(found[inside].mean()), int(inside.sum()))
     return result

@@ -7,7 +7,7 @@ from detector.training.metrics import (
     best_threshold,
     match_picture,
     pooled,
-    recall_by_width,
+    recall_by_size,
 )
 
 NONE = np.zeros((0, 4), np.float32)
@@ -66,8 +66,8 @@ def test_the_best_threshold_has_the_best_f1():
     assert (best.threshold, best.precision, best.recall) == pytest.approx((0.7, 1.0, 1.0))
 
 
-def test_recall_is_counted_per_width():
-    """Each range of widths has its own recall; empty ranges are left out."""
+def test_recall_is_counted_per_size():
+    """Each range of sizes has its own recall; empty ranges are left out."""
     part = Matched(np.zeros(0), np.zeros(0, bool), np.array([0.9, 0.1, 0.8], np.float32))
-    result = recall_by_width([part], [np.array([10.0, 12.0, 40.0])], 0.5, (0, 16, 32, 64))
+    result = recall_by_size([part], [np.array([10.0, 12.0, 40.0])], 0.5, (0, 16, 32, 64))
     assert result == {(0, 16): (0.5, 2), (32, 64): (1.0, 1)}
