@@ -18,6 +18,10 @@ from simulator.shapes import to_pixels
 from simulator.sprite import Pixels, Sprite, on_quad, opaque
 
 
+RAIL_Z_MM = 10.0
+"""How far price rails and uprights stand out before the front plane."""
+
+
 class Wall(StrEnum):
     """Back walls."""
 
@@ -224,7 +228,8 @@ def upright(camera: Camera, x1: float, x2: float, height: float, style: Furnitur
     random = np.random.default_rng(5)
     picture = _plane(mix(style.board, (0, 0, 0), 0.25), (200, 12), random)
     picture[::10, 4:8] *= 0.35
-    return _quad(camera, _done(picture), [(x1, height, 0), (x2, height, 0), (x2, 0, 0), (x1, 0, 0)])
+    z = RAIL_Z_MM
+    return _quad(camera, _done(picture), [(x1, height, z), (x2, height, z), (x2, 0, z), (x1, 0, z)])
 
 
 def board_faces(
@@ -273,7 +278,7 @@ def price_rail(
     )[:, None, None]
     strip = np.clip(picture, 0, 255).astype(np.uint8)
     hanging: list[Sprite] = []
-    x1, z = place.x_mm, 10.0
+    x1, z = place.x_mm, RAIL_Z_MM
     for slot in shelf.slots:
         if style.tags is Tags.PLAIN and random.random() < 0.75:
             continue
