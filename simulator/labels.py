@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shelf import Planogram, Shelf
-from simulator.fixture import random_furniture
+from simulator.furniture import random_furniture
 from simulator.geometry import Camera
 from simulator.items import Item, Tidiness
 from simulator.layout import BayPlace, Facing, FacingId, facings_of_shelf, place_bays

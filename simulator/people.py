@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import pairwise
 from math import cos, pi, sin
 
-import cv2
 import numpy as np
 
 from simulator.art import Colour, hsv, mix
+from simulator.figure import Figure
 from simulator.geometry import Camera
 from simulator.package import seed_of
-from simulator.shapes import to_pixels
 from simulator.sprite import Clip, Sprite, overlap, shadow_on_quad
 
 HAIR: tuple[Colour, ...] = (
@@ -91,95 +89,6 @@ def _look_of(person: Person) -> _Look:
     )
 
 
-def _shades(colour: Colour, radius_px: float) -> list[tuple[float, tuple[int, ...]]]:
-    """Return (share of the radius, BGRA) from the dark rim to the light middle."""
-    steps = int(np.clip(radius_px / 3, 3, 14))
-    out = []
-    for shrink in np.linspace(1.0, 0.12, steps):
-        shade = 0.7 + 0.38 * float(np.sqrt(1 - shrink**2))
-        out.append((float(shrink), (*(min(255, int(c * shade)) for c in colour), 255)))
-    return out
-
-
-class _Figure:
-    """Draws limbs given in the aisle's mm onto one picture, nearest last."""
-
-    def __init__(self, camera: Camera, area: Clip) -> None:
-        self._camera = camera
-        x1, y1, x2, y2 = area
-        self._corner = np.array([x1, y1])
-        self.bgra = np.zeros((y2 - y1, x2 - x1, 4), np.uint8)
-
-    def _px(self, point: tuple[float, float, float]) -> tuple[int, int]:
-        x, y = self._camera.canvas_px(np.array([point]))[0] - self._corner
-        return round(float(np.clip(x, -9e3, 9e3)) * 16), round(float(np.clip(y, -9e3, 9e3)) * 16)
-
-    def limb(
-        self, points: list[tuple[float, float, float]], radii_mm: list[float], colour: Colour
-    ) -> None:
-        """Draw a chain of joints, rounded, lit from above left."""
-        px = [self._px(p) for p in points]
-        radii = [r * self._camera.px_per_mm(p) for p, r in zip(points, radii_mm, strict=True)]
-        for shrink, tone in _shades(colour, max(radii)):
-            offset = (1 - shrink) * 0.35
-            for (a, b), (ra, rb) in zip(pairwise(px), pairwise(radii), strict=True):
-                a = (round(a[0] - ra * offset * 16), round(a[1] - ra * offset * 16))
-                b = (round(b[0] - rb * offset * 16), round(b[1] - rb * offset * 16))
-                self._cone(a, b, ra * shrink, rb * shrink, tone)
-
-    def trunk(self, x: float, z: float, rows: list[tuple[float, float]], colour: Colour) -> None:
-        """Fill a body of half widths ``rows`` (height, half width in mm), lit from the left."""
-        widest = max(half for _, half in rows)
-        scale = self._camera.px_per_mm((x, rows[0][0], z))
-        for shrink, tone in _shades(colour, widest * scale):
-            middle = x - (1 - shrink) * 0.3 * widest
-            left = [(middle - half * shrink, y, z) for y, half in rows]
-            right = [(middle + half * shrink, y, z) for y, half in reversed(rows)]
-            px = np.array([self._px(p) for p in left + right], dtype=np.int32)
-            cv2.fillPoly(self.bgra, [px], tone, cv2.LINE_AA, 4)
-
-    def _cone(
-        self, a: tuple[int, int], b: tuple[int, int], ra: float, rb: float, tone: tuple[int, ...]
-    ) -> None:
-        along = np.array([b[0] - a[0], b[1] - a[1]], dtype=np.float64)
-        length = max(float(np.hypot(*along)), 1.0)
-        nx, ny = -along[1] / length * 16, along[0] / length * 16
-        quad = np.array(
-            [
-                [a[0] + nx * ra, a[1] + ny * ra],
-                [b[0] + nx * rb, b[1] + ny * rb],
-                [b[0] - nx * rb, b[1] - ny * rb],
-                [a[0] - nx * ra, a[1] - ny * ra],
-            ]
-        )
-        cv2.fillConvexPoly(self.bgra, np.round(quad).astype(np.int32), tone, cv2.LINE_AA, 4)
-        for centre, r in ((a, ra), (b, rb)):
-            cv2.circle(self.bgra, centre, max(1, round(r * 16)), tone, -1, cv2.LINE_AA, 4)
-
-    def shape(
-        self, points: list[tuple[float, float, float]], colour: Colour, alpha: int = 255
-    ) -> None:
-        """Fill a polygon."""
-        px = np.array([self._px(p) for p in points], dtype=np.int32)
-        tone = tuple(c * alpha // 255 for c in colour)
-        cv2.fillPoly(self.bgra, [px], (*tone, alpha), cv2.LINE_AA, 4)
-
-    def sprite(self, random: np.random.Generator) -> Sprite | None:
-        """Return what was drawn, cut to its box, with folds in the cloth."""
-        x, y, width, height = cv2.boundingRect(np.ascontiguousarray(self.bgra[:, :, 3]))
-        if width < 2 or height < 2:
-            return None
-        piece = np.ascontiguousarray(self.bgra[y : y + height, x : x + width])
-        folds = random.normal(128, 9, (max(3, height // 28), max(3, width // 45)))
-        field = cv2.resize(to_pixels(folds), (width, height), interpolation=cv2.INTER_CUBIC)
-        solid = np.full_like(field, 128)
-        piece = np.asarray(
-            cv2.multiply(piece, cv2.merge([field, field, field, solid]), scale=1 / 128), np.uint8
-        )
-        left, top = (int(n) for n in self._corner)
-        return Sprite(left + x, top + y, piece)
-
-
 def _area(person: Person, camera: Camera) -> Clip | None:
     """Return the part of the canvas that a person and what is carried may cover."""
     x, z = person.x_mm, person.z_mm
@@ -203,7 +112,7 @@ def person_sprite(person: Person, camera: Camera) -> Sprite | None:
     area = _area(person, camera)
     if area is None:
         return None
-    figure = _Figure(camera, area)
+    figure = Figure(camera, area)
     x, z, g = person.x_mm, person.z_mm, look.girth
     swing = sin(person.stride * pi) if person.heading else 0.0
     lift = abs(cos(person.stride * pi)) * 18 * k if person.heading else 0.0
@@ -268,7 +177,7 @@ def person_sprite(person: Person, camera: Camera) -> Sprite | None:
 
 
 def _arm(
-    figure: _Figure,
+    figure: Figure,
     person: Person,
     look: _Look,
     k: float,
@@ -296,7 +205,7 @@ def _arm(
     figure.limb([hand, (hand[0], hand[1] - 30, hand[2] - 25)], [44 * k, 34 * k], look.skin)
 
 
-def _basket(figure: _Figure, x: float, y: float, z: float) -> None:
+def _basket(figure: Figure, x: float, y: float, z: float) -> None:
     figure.shape(
         [(x - 190, y, z), (x + 190, y, z), (x + 150, y - 210, z), (x - 150, y - 210, z)],
         (40, 40, 190),
@@ -307,7 +216,7 @@ def _basket(figure: _Figure, x: float, y: float, z: float) -> None:
     )
 
 
-def _trolley(figure: _Figure, x: float, z: float) -> None:
+def _trolley(figure: Figure, x: float, z: float) -> None:
     figure.shape(
         [(x - 380, 1000, z), (x + 380, 940, z), (x + 330, 560, z), (x - 300, 520, z)],
         (150, 155, 158),
@@ -321,7 +230,7 @@ def _trolley(figure: _Figure, x: float, z: float) -> None:
         figure.limb([(at, 75, z), (at + 5, 75, z)], [62, 62], (35, 35, 38))
 
 
-def _cartons(figure: _Figure, x: float, z: float, look: int) -> None:
+def _cartons(figure: Figure, x: float, z: float, look: int) -> None:
     random = np.random.default_rng(seed_of("cartons", look))
     y = 180.0
     figure.limb([(x - 260, 140, z), (x + 300, 140, z)], [28, 28], (70, 70, 75))

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.art import (
-    ARTISTS,
     FONTS,
     WORDS,
     Colour,
@@ -18,9 +17,9 @@ from simulator.art import (
     mix,
     palette,
     readable_on,
-    star,
     text_in,
 )
+from simulator.pictures import ARTISTS, star
 
 Pixels = NDArray[np.uint8]
 

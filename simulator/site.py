@@ -14,7 +14,7 @@ from shelf import Planogram, SlotId
 from shelf.gtin import check_digit
 from shelf.planogram_build import BoardRow, Row, build_planogram
 from shelf.planogram_csv import write_csv
-from simulator.fixture import Furniture
+from simulator.furniture import Furniture
 from simulator.geometry import Camera
 from simulator.layout import BayPlace, place_bays
 from simulator.package import package_of, packshot, seed_of

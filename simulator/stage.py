@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator import fixture
-from simulator.fixture import Furniture
+from simulator.furniture import Furniture
 from simulator.geometry import Camera
 from simulator.items import Item, Tidiness, foot_shadow, front_area_px, item_sprite, pose_of
 from simulator.layout import BayPlace, Facing, FacingId, facings_of_shelf

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulator.fixture import Furniture
+from simulator.furniture import Furniture
 from simulator.geometry import Camera
 from simulator.items import Item, Tidiness
 from simulator.layout import BayPlace, FacingId, all_facings

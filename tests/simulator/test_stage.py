@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from shelf import SlotId
-from simulator.fixture import Furniture
+from simulator.furniture import Furniture
 from simulator.geometry import Camera
 from simulator.layout import FacingId
 from simulator.stage import Stage

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from simulator.fixture import Furniture
+from simulator.furniture import Furniture
 from simulator.geometry import Camera
 from simulator.photo import Film
 from simulator.site import demo_store
