@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from detector.catalog import Catalog, KnownRule, Match, read_picture, trim_uniform_border
+    from detector.catalog import Catalog, KnownRule, Match
     from detector.detections import Detections
     from detector.embedding import ColourLayoutEmbedder, Embedder, crops_of, embed_detections
     from detector.errors import (
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from detector.letterbox import Letterbox
     from detector.manifest import Manifest
     from detector.model import GAP, PRODUCT, Detector
+    from detector.pictures import read_picture, trim_uniform_border
     from detector.session import SessionOptions
 
 _MODULE_OF = {
@@ -50,8 +51,8 @@ _MODULE_OF = {
     "TrainingError": "errors",
     "crops_of": "embedding",
     "embed_detections": "embedding",
-    "read_picture": "catalog",
-    "trim_uniform_border": "catalog",
+    "read_picture": "pictures",
+    "trim_uniform_border": "pictures",
 }
 
 __all__ = [

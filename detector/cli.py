@@ -46,8 +46,8 @@ def detect_command(
 
     Example: shelfwatch detect aisle/*.jpg --json found.jsonl
     """
-    from detector.catalog import read_picture
     from detector.model import Detector
+    from detector.pictures import read_picture
 
     paths = _picture_paths(photos)
     loaded = Detector.load(model)
@@ -135,7 +135,7 @@ def model_info(
 
 
 def _picture_paths(photos: list[Path]) -> list[Path]:
-    from detector.catalog import PICTURE_SUFFIXES
+    from detector.pictures import PICTURE_SUFFIXES
 
     paths: list[Path] = []
     for photo in photos:

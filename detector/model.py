@@ -36,6 +36,8 @@ PRODUCT = "product"
 #: Class of an empty place.
 GAP = "gap"
 
+#: Longest side to which the search for a scale enlarges a picture: about twenty tiles.
+MAX_SEARCHED_PX = 4096
 #: Largest side of one network input when a picture is worked on at a chosen scale.
 MAX_INPUT_PX = 1280
 #: Of two boxes from neighbouring tiles, the weaker goes when this much of the smaller is shared.
@@ -170,12 +172,13 @@ class Detector:
         check_picture(image_bgr)
         height, width = image_bgr.shape[:2]
         whole = self.manifest.input.size_px / max(height, width)
+        largest = max(whole, min(max_scale, MAX_SEARCHED_PX / max(height, width)))
         product = PRODUCT if PRODUCT in self.class_names else self.class_names[0]
         _, found = search_scale(
             lambda scale: self.detect_tiled(image_bgr, scale=scale),
             (whole, whole / 2),
             self.best_facing_px,
-            max(max_scale, whole),
+            largest,
             max_looks,
             product,
         )

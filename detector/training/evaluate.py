@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.boxes import FloatArray
-from detector.catalog import read_picture
 from detector.detections import Detections
 from detector.model import GAP, PRODUCT, Detector
+from detector.pictures import read_picture
 from detector.training.dataset import CropSettings, LabelledPicture, ShelfClass, cut_crop
 from detector.training.metrics import (
     Matched,

@@ -4,8 +4,15 @@ import cv2
 import numpy as np
 import pytest
 
-from detector import Catalog, CatalogError, ColourLayoutEmbedder, KnownRule, read_picture
-from detector.catalog import Match, known_match, trim_uniform_border
+from detector import (
+    Catalog,
+    CatalogError,
+    ColourLayoutEmbedder,
+    KnownRule,
+    read_picture,
+    trim_uniform_border,
+)
+from detector.catalog import Match, known_match
 from detector.errors import PictureError
 
 
