@@ -101,15 +101,18 @@ class RtspSource:
             if not container.streams.video:
                 raise ValueError("no video")
             stream = container.streams.video[0]
-            stream.codec_context.skip_frame = "NONKEY"
+            decoder = stream.codec_context
             for packet in container.demux(stream):
                 if self._is_closed.is_set():
                     return
                 if not packet.is_keyframe or packet.size == 0:
                     continue
                 received_at_utc = datetime.now(UTC)
-                for frame in packet.decode():
+                # A decoder keeps pictures back to put them in order: two keyframes late, with
+                # the B frames of many cameras. Each one is drained and the next begins anew.
+                for frame in (*decoder.decode(packet), *decoder.decode(None)):
                     image = np.asarray(frame.to_ndarray(format="bgr24"), dtype=np.uint8)
                     with self._news:
                         self._newest = Grab(image, received_at_utc)
                         self._news.notify_all()
+                decoder.flush_buffers()

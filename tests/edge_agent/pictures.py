@@ -33,14 +33,16 @@ def jpeg(number: int) -> bytes:
     return cv2.imencode(".jpg", numbered(number))[1].tobytes()
 
 
-def write_video(path: Path, numbers: range, rate: int = 5, keyframe_every: int = 5) -> Path:
-    """Write an MP4 (H.264, no B frames) with one picture of `numbered` a frame."""
+def write_video(
+    path: Path, numbers: range, rate: int = 5, keyframe_every: int = 5, b_frames: int = 0
+) -> Path:
+    """Write an MP4 (H.264) with one picture of `numbered` a frame."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=rate)
         stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
         stream.gop_size = keyframe_every
-        stream.max_b_frames = 0
-        stream.options = {"preset": "ultrafast", "sc_threshold": "0"}
+        stream.max_b_frames = b_frames
+        stream.options = {"preset": "ultrafast", "sc_threshold": "0", "b-adapt": "0"}
         for number in numbers:
             frame = av.VideoFrame.from_ndarray(numbered(number), format="bgr24")
             container.mux(stream.encode(frame))

@@ -45,6 +45,21 @@ def test_a_camera_is_with_one_worker_at_a_time() -> None:
     assert boxes.is_empty()
 
 
+def test_done_wakes_a_worker_that_waits() -> None:
+    """The next look of a camera goes to a sleeping worker as soon as the last one is done."""
+    boxes = MailboxSet[int](["c1"])
+    boxes.put("c1", 0)
+    boxes.take(0)
+    for number in range(1, 20):
+        taken: list[tuple[str, int] | None] = []
+        worker = threading.Thread(target=lambda: taken.append(boxes.take(60)))  # noqa: B023
+        boxes.put("c1", number)
+        worker.start()
+        boxes.done("c1")
+        worker.join(10)
+        assert taken == [("c1", number)]
+
+
 def test_every_waiting_worker_gets_its_own_camera() -> None:
     """Workers that sleep are woken by put and by done, and none takes the same item."""
     cameras = [f"c{number}" for number in range(4)]

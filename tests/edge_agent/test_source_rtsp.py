@@ -99,6 +99,18 @@ def test_keyframes_and_nothing_else(video: Path, transport: str) -> None:
 
 
 @needs_server
+def test_b_frames_make_no_look_late(tmp_path: Path) -> None:
+    """Keyframes come as soon as they arrive, not when later ones have put them in order.
+
+    The only keyframes of this video are 100 s apart, so a picture that waits for the next one
+    would not come at all.
+    """
+    video = write_video(tmp_path / "b.mp4", range(1000), rate=10, keyframe_every=1000, b_frames=2)
+    with serving(video) as (_, port), opened(stream(port)) as source:
+        assert number_in(source.grab().image_bgr) == 0
+
+
+@needs_server
 def test_credentials(video: Path) -> None:
     """The right password opens the stream; a wrong one is refused and not repeated."""
     with serving(video, 0, "me", "p@ss") as (_, port):
