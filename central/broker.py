@@ -134,7 +134,12 @@ class EmbeddedBroker:
         """
         self._check_port()
         folder = self._settings.folder.resolve()
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BrokerError(
+                f"broker.folder: expected a folder, found {folder}: {error.strerror}"
+            ) from error
         log = folder / "broker.log"
         command = [str(self._file), "-c", str(self._write_conf(folder))]
         with log.open("wb") as output:

@@ -1,0 +1,149 @@
+"""``shelfwatch central`` as a process, and its configuration."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from central.config import load_central
+from shelf.errors import ConfigError
+
+CONFIG = """\
+broker: {embedded: true, port: 0}
+http: {port: 0}
+"""
+
+
+class Service:
+    """The command, and what it says."""
+
+    def __init__(self, config: Path) -> None:
+        program = "from shelf.cli import main; main()"
+        command = [sys.executable, "-c", program, "central", "--config", str(config)]
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        self.lines: list[str] = []
+
+    def wait_for(self, text: str) -> str:
+        """Return the first line with ``text``."""
+        assert self.process.stderr is not None
+        watchdog = threading.Timer(60, self.process.kill)
+        watchdog.start()
+        try:
+            for line in self.process.stderr:
+                self.lines.append(line)
+                if text in line:
+                    return line
+        finally:
+            watchdog.cancel()
+        pytest.fail(f"ended without {text!r}: {''.join(self.lines)}")
+
+    def wait(self) -> int:
+        self.lines.append(self.process.communicate(timeout=60)[1])
+        return self.process.returncode
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    (tmp_path / "central.yaml").write_text(CONFIG)
+    service = Service(tmp_path / "central.yaml")
+    yield service
+    service.process.kill()
+    service.process.communicate()
+
+
+def broker_of(folder: Path) -> int:
+    """Return the process id of the broker whose configuration lies in ``folder``."""
+    for status in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            command = status.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if any(part.startswith(os.fsencode(folder / "broker")) for part in command):
+            return int(status.parent.name)
+    pytest.fail("no broker")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_serves_until_it_is_told_to_end(
+    service: Service, tmp_path: Path, number: signal.Signals
+) -> None:
+    """Pages are served; a signal ends pages, collector and broker with exit code 0."""
+    url = service.wait_for("pages are served").split("url=")[1].strip()
+    with urllib.request.urlopen(url, timeout=20) as response:
+        assert response.status == 200
+    broker = broker_of(tmp_path)
+    service.process.send_signal(number)
+    assert service.wait() == 0
+    assert not Path(f"/proc/{broker}").exists()
+    assert (tmp_path / "central.sqlite").exists()
+
+
+def test_it_ends_when_its_broker_does(service: Service, tmp_path: Path) -> None:
+    """Whoever supervises the service is told, instead of a page without news."""
+    service.wait_for("pages are served")
+    os.kill(broker_of(tmp_path), signal.SIGKILL)
+    assert service.wait() == 1
+    assert "the broker has ended" in service.lines[-1]
+
+
+def test_a_port_in_use_is_one_message(tmp_path: Path) -> None:
+    """The message names the field and the address, and nothing was started."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        (tmp_path / "central.yaml").write_text(
+            CONFIG.replace("http: {port: 0", f"http: {{port: {port}")
+        )
+        service = Service(tmp_path / "central.yaml")
+        assert service.wait() == 2
+    assert service.lines[-1].startswith(f"http: 127.0.0.1:{port}: expected an address")
+    assert not (tmp_path / "broker").exists()
+
+
+def test_paths_are_beside_the_configuration(tmp_path: Path) -> None:
+    """Wherever the command is started, the files are the same."""
+    (tmp_path / "central.yaml").write_text(
+        "broker: {url: mqtts://b, ca_file: ca.crt}\n"
+        "planograms: [{tenant: acme, site: s1, aisle: a12, file: a12.csv}]\n"
+    )
+    central = load_central(tmp_path / "central.yaml")
+    assert central.database_url == f"sqlite:///{tmp_path / 'central.sqlite'}"
+    assert central.broker.ca_file == tmp_path / "ca.crt"
+    assert central.planograms[0].file == tmp_path / "a12.csv"
+    assert (central.http.host, central.http.port) == ("127.0.0.1", 8080)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{}", "broker: expected a value, found nothing"),
+        ("broker: {}", "broker: expected either a url or embedded: true"),
+        ("broker: {embeded: true}", "did you mean 'embedded'?"),
+        ("broker: {url: 'mqtt://a:hunter2@b'}", "broker.url: expected no user in the URL"),
+        (
+            "broker: {embedded: true}\nplanograms: [{tenant: a/b, site: s, aisle: a, file: f}]",
+            "planograms[0].tenant: expected 1-64 letters",
+        ),
+        (
+            "broker: {embedded: true}\n"
+            "planograms: [&p {tenant: t, site: s, aisle: a, file: f}, *p]",
+            "planograms: expected each aisle once",
+        ),
+    ],
+)
+def test_a_wrong_configuration_is_told_by_field(tmp_path: Path, text: str, message: str) -> None:
+    """The message names file and field, and holds no password."""
+    (tmp_path / "central.yaml").write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_central(tmp_path / "central.yaml")
+    assert message in str(caught.value)
+    assert "central.yaml" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
