@@ -163,11 +163,15 @@ def shadow_on_quad(corners_px: Floats, strength: float, soft_px: float) -> Sprit
     width, height = (int(n) for n in high - low)
     if max(width, height) > MAX_SIDE_PX:
         return None
-    mask = np.zeros((height, width), np.uint8)
-    points = np.round((corners_px - low) * 16).astype(np.int32)
+    coarse = max(1.0, soft_px / 3)
+    small = max(2, round(width / coarse)), max(2, round(height / coarse))
+    mask = np.zeros(small[::-1], np.uint8)
+    points = np.round((corners_px - low) / coarse * 16).astype(np.int32)
     cv2.fillConvexPoly(mask, points, int(255 * strength), cv2.LINE_AA, 4)
     if soft_px >= 0.5:
-        mask = np.asarray(cv2.GaussianBlur(mask, (0, 0), soft_px), dtype=np.uint8)
+        mask = np.asarray(cv2.GaussianBlur(mask, (0, 0), soft_px / coarse), dtype=np.uint8)
+    if coarse > 1:
+        mask = np.asarray(cv2.resize(mask, (width, height)), dtype=np.uint8)
     bgra = np.zeros((height, width, 4), np.uint8)
     bgra[:, :, 3] = mask
     return Sprite(int(low[0]), int(low[1]), bgra)
