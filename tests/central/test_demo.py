@@ -133,9 +133,10 @@ def test_a_shelf_that_runs_empty_reaches_the_page(tmp_path: Path) -> None:
         browser.wait_for(
             "return [...document.querySelectorAll('.look img')].every((i) => i.naturalWidth)"
         )
+        said = re.compile(r"(out of stock|running low|wrong product) +\S")
+        wait_until(lambda: said.search(log.read_text()))
         demo.send_signal(signal.SIGINT)
         assert demo.wait(60) == 0
-    assert re.search(r"(out of stock|running low|wrong product) +\S", log.read_text())
     assert processes_that_name(str(tmp_path)) == []
 
 
