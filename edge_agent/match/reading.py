@@ -57,6 +57,8 @@ def read_bay(
     inside = _inside(facings, bay)
     level_of = _assign(facings, levels, inside)
     answers: dict[SlotId, list[Answered]] = {slot.id: [] for slot in bay.slots}
+    strangers: dict[SlotId, list[int]] = {slot.id: [] for slot in bay.slots}
+    accepted = {slot.id: {slot.sku, *slot.substitutes} for slot in bay.slots}
     used: list[int] = []
     paired: list[tuple[int, int]] = []
     count = 0
@@ -75,9 +77,14 @@ def read_bay(
             if answered.answer is Answer.FACING:
                 used.append(answered.source)
                 paired.append((count + k, answered.source))
+        for index, slot in _left_over(level, items, item_of, shift):
+            if observed.stranger(index, accepted[slot]) is not None:
+                strangers[slot].append(index)
+                used.append(index)
         count += len(level.facings)
     readings = tuple(
-        slot_reading(slot, answers[slot.id], observed, visibility) for slot in bay.slots
+        slot_reading(slot, answers[slot.id], strangers[slot.id], observed, visibility)
+        for slot in bay.slots
     )
     unplanned = np.setdiff1d(np.flatnonzero(inside), np.array(used, dtype=np.int64))
     return BayReading(readings, unplanned, np.array(paired, dtype=np.int64).reshape(-1, 2))
@@ -176,6 +183,22 @@ def _drift(level: Level, items: Items, item_of: Ints) -> Floats:
     limit = float(np.median(level.widths))
     spread = np.interp(np.arange(len(level.facings)), paired, smooth)
     return np.asarray(np.clip(spread, -limit, limit))
+
+
+def _left_over(
+    level: Level, items: Items, item_of: Ints, shift: Floats
+) -> list[tuple[int, SlotId]]:
+    """The facings of a row that answer nothing, with the slot in whose place they stand."""
+    left = np.array([facing.left for facing in level.facings]) + shift
+    found = []
+    for item in np.flatnonzero(items.kind == Kind.FACING):
+        if item in item_of:
+            continue
+        center = items.centers[item]
+        over = np.flatnonzero((left <= center) & (center <= left + level.widths))
+        if len(over):
+            found.append((int(items.source[item]), level.facings[over[0]].slot))
+    return found
 
 
 def _answer(

@@ -51,16 +51,22 @@ class Answered:
 def slot_reading(
     slot: PlannedSlot,
     answers: Sequence[Answered],
+    strangers: Sequence[int],
     observed: Observed,
     visibility: Callable[[BoxPx], float],
 ) -> SlotReading:
-    """Say what one look means for ``slot``; ``answers`` has one entry per planned facing."""
+    """Say what one look means for ``slot``; ``answers`` has one entry per planned facing.
+
+    ``strangers`` are facings of the picture that stand in the slot beside or before the planned
+    ones and are clearly of another product.
+    """
     box = _around([answer.box for answer in answers])
     visible = visibility(box)
     seen = [a for a in answers if a.answer is Answer.FACING]
-    found = tuple(_found(answer, slot, observed) for answer in seen)
+    found = tuple(_found(a.source, a.mismatch, slot, observed) for a in seen)
+    found += tuple(_found(facing, 1.0, slot, observed) for facing in strangers)
     foreign = [item for item in found if item.sku != slot.sku]
-    count = len(seen) - len(foreign)
+    count = sum(item.sku == slot.sku for item in found)
 
     def reading(state: State, confidence: float, reason: str) -> SlotReading:
         return SlotReading(
@@ -104,15 +110,15 @@ def slot_reading(
     return reading(State.STOCKED, (0.5 + sure / 2) * visible, f"{counted} seen")
 
 
-def _found(answer: Answered, slot: PlannedSlot, observed: Observed) -> Found:
+def _found(facing: int, mismatch: float, slot: PlannedSlot, observed: Observed) -> Found:
     """Name a facing: the planned SKU unless it clearly is another product."""
-    box = observed.facings_xyxy_px[answer.source]
+    box = observed.facings_xyxy_px[facing]
     box_px = (float(box[0]), float(box[1]), float(box[2]), float(box[3]))
-    score = float(observed.facing_scores[answer.source])
-    stranger = observed.stranger(answer.source, {slot.sku, *slot.substitutes})
+    score = float(observed.facing_scores[facing])
+    stranger = observed.stranger(facing, {slot.sku, *slot.substitutes})
     if stranger is not None:
         return Found(stranger, round(0.5 + score / 2, 3), box_px)
-    return Found(slot.sku, round(score * (1 - answer.mismatch / 2), 3), box_px)
+    return Found(slot.sku, round(score * (1 - mismatch / 2), 3), box_px)
 
 
 def _emptiness(answers: Sequence[Answered], observed: Observed) -> float:
