@@ -16,6 +16,7 @@ from central.config import Look
 from central.database import Database
 from central.web import words
 from central.web.board import (
+    BayView,
     Board,
     build_board,
     found_in_words,
@@ -58,6 +59,7 @@ class Pages:
         self._planograms = planograms
         self._changes = changes
         self._drawn: dict[Site, _Drawn] = {}
+        self._bays: dict[tuple[Site, str, int], tuple[BayView, str]] = {}
         self._templates = Environment(
             loader=PackageLoader("central.web"),
             autoescape=True,
@@ -68,6 +70,7 @@ class Pages:
         self._templates.filters["n"] = _short_number
         self._templates.globals["state_words"] = words.STATE_WORDS
         self._templates.globals["unknown"] = State.UNKNOWN
+        self._templates.globals["bay_part"] = bay_part
 
     def sites(self) -> list[Site]:
         """Return the sites that are configured or heard of, in order."""
@@ -93,7 +96,7 @@ class Pages:
         return build_board(rows, self._planograms.get(site, {}), self._broker_fault())
 
     def draw_parts(self, site: Site) -> Parts:
-        """Return each part of the page as HTML."""
+        """Return each part of the page as HTML; each bay is one, after the place it goes to."""
         board = self.board(site)
         context = {
             "site": site,
@@ -102,9 +105,21 @@ class Pages:
             "closed": board.closed,
             "aisles": board.aisles,
         }
-        return {
+        parts = {
             name: self._render(f"{name}.html", context) for name in ("summary", "alerts", "shelves")
         }
+        for view in board.aisles:
+            for bay in view.bays:
+                parts[bay_part(view.aisle, bay)] = self._draw_bay(site, view.aisle, bay)
+        return parts
+
+    def _draw_bay(self, site: Site, aisle: str, bay: BayView) -> str:
+        key = site, aisle, bay.drawn.number
+        known, html = self._bays.get(key, (None, ""))
+        if known != bay:
+            html = self._render("bay.html", {"aisle": aisle, "bay": bay})
+            self._bays[key] = bay, html
+        return html
 
     def draw_page(self, site: Site, sites: list[Site], parts: Parts, looks: list[Look]) -> str:
         """Return the whole page."""
@@ -112,7 +127,7 @@ class Pages:
             "site": site,
             "sites": [{"site": other, "query": query_of(other)} for other in sites],
             "query": query_of(site),
-            "parts": {name: Markup(html) for name, html in parts.items()},
+            "parts": {name: Markup(html) for name, html in _with_bays(parts).items()},
             "looks": looks,
         }
         return self._render("page.html", context)
@@ -147,6 +162,20 @@ class Pages:
 
     def _render(self, template: str, context: Mapping[str, object]) -> str:
         return self._templates.get_template(template).render(context)
+
+
+def bay_part(aisle: str, bay: BayView) -> str:
+    """Return the name of a bay's part."""
+    return f"bay-{aisle}-{bay.drawn.number}"
+
+
+def _with_bays(parts: Parts) -> Parts:
+    """Put the bays into their places, as the browser does with what comes later."""
+    shelves = parts["shelves"]
+    for name, html in parts.items():
+        place = f'data-part="{name}">'
+        shelves = shelves.replace(f"{place}</figure>", f"{place}{html}</figure>")
+    return {**parts, "shelves": shelves}
 
 
 def query_of(site: Site) -> str:

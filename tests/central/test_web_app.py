@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from central import tables
 from central.config import Look
 from central.database import Database, insert_new
 from central.web.app import make_app
+from central.web.live import Changes
+from central.web.pages import Pages
 from central.web.rows import Site
 
 EVIL = "<script>alert('x')</script>"
@@ -172,6 +174,86 @@ def test_several_stores_can_be_chosen(client: TestClient, database: Database) ->
     assert "Nutmeg" in client.get("/?tenant=demo&site=s0002").text
     missing = client.get("/?tenant=demo&site=s9")
     assert (missing.status_code, "there is s0001, s0002" in missing.text) == (404, True)
+
+
+class FakeCollector:
+    """Commits and closes when a test says so."""
+
+    def __init__(self) -> None:
+        self.is_connected = True
+        self.detail = ""
+        self.closed: list[tuple[str, str]] = []
+        self._listeners: list[Callable[[], None]] = []
+
+    def on_commit(self, call: Callable[[], None]) -> None:
+        self._listeners.append(call)
+
+    def commit(self) -> None:
+        for call in self._listeners:
+            call()
+
+    def close_alert(self, alert: str, reason: str) -> bool:
+        self.closed.append((alert, reason))
+        return alert == "e1"
+
+
+def test_a_commit_of_the_collector_redraws(database: Database) -> None:
+    """Without it a page would wait for the next beat."""
+    collector = FakeCollector()
+    app = make_app(database, {SITE: {"a12": planogram()}}, collector=collector)
+    with TestClient(app) as client:
+        assert "Rye crisps" not in client.get("/").text
+        insert(database, "alerts", stored_alert(name="Rye crisps"))
+        collector.commit()
+        assert "Rye crisps" in client.get("/").text
+
+
+def test_a_lost_broker_is_said(database: Database) -> None:
+    """Nothing new can arrive, and the page must not look as if all were well."""
+    collector = FakeCollector()
+    collector.is_connected, collector.detail = False, "connection refused"
+    with TestClient(make_app(database, {}, collector=collector)) as client:
+        assert "The broker is out of reach" in client.get("/").text
+        assert client.get("/healthz").json() == {"status": "ok", "broker": "connection refused"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"X-Requested-With": "shelfwatch"}, 204),
+        ({"X-Requested-With": "shelfwatch", "Sec-Fetch-Site": "same-origin"}, 204),
+        ({"X-Requested-With": "shelfwatch", "Sec-Fetch-Site": "cross-site"}, 403),
+        ({}, 403),
+    ],
+)
+def test_only_the_page_can_close_an_alert(
+    database: Database, headers: dict[str, str], status: int
+) -> None:
+    """Another site's form can send neither header."""
+    collector = FakeCollector()
+    with TestClient(make_app(database, {}, collector=collector)) as client:
+        assert client.post("/alerts/e1/done", headers=headers).status_code == status
+        assert collector.closed == ([("e1", "done")] if status == 204 else [])
+        missing = client.post("/alerts/e9/done", headers={"X-Requested-With": "shelfwatch"})
+        assert missing.status_code == 404
+
+
+def test_only_the_bay_that_changed_is_sent_again(database: Database) -> None:
+    """A large store's page would else be a megabyte for each change."""
+    pages = Pages(database, {SITE: {"a12": planogram()}}, Changes(), lambda: None)
+    before = pages.draw_parts(SITE)
+    insert(database, "slot_states", stored_slot("b02/s1/p01"))
+    after = pages.draw_parts(SITE)
+    changed = {name for name in after if after[name] != before[name]}
+    assert "bay-a12-2" in changed
+    assert "bay-a12-1" in after.keys() - changed
+
+
+def test_the_first_page_is_whole(client: TestClient) -> None:
+    """Every slot is drawn before any script has run."""
+    page = client.get("/").text
+    for slot in ("b01/s1/p01", "b01/s1/p02", "b01/s2/p01", "b02/s1/p01"):
+        assert f'data-key="a12/{slot}"' in page
 
 
 def test_health_follows_the_database(client: TestClient, database: Database) -> None:

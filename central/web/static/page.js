@@ -52,7 +52,7 @@ function morph(parent, wanted) {
     if (match !== here) parent.insertBefore(match, here);
     if (match.nodeType === 1) {
       syncAttributes(match, next);
-      morph(match, next);
+      if (!match.hasAttribute("data-part")) morph(match, next); // a part is news of its own
     } else if (match.nodeValue !== next.nodeValue) {
       match.nodeValue = next.nodeValue;
     }
@@ -79,7 +79,7 @@ function openAlerts() {
 function showParts(parts) {
   const before = openAlerts();
   for (const [name, html] of Object.entries(parts)) {
-    const part = document.querySelector(`[data-part="${name}"]`);
+    const part = document.querySelector(`[data-part="${CSS.escape(name)}"]`);
     if (part) morph(part, fragmentOf(html));
   }
   tick();
