@@ -66,7 +66,7 @@ DEMO = Scenario(
         Part(Role.RUNS_EMPTY, 14.0, SlotId(1, 2, 1)),
         Part(Role.RUNS_EMPTY, 34.0, SlotId(2, 1, 3)),
         Part(Role.RUNS_LOW, 52.0, SlotId(1, 4, 1)),
-        Part(Role.MISPLACED, 70.0, SlotId(2, 4, 2), source=SlotId(2, 5, 1)),
+        Part(Role.MISPLACED, 68.0, SlotId(2, 4, 2), source=SlotId(2, 2, 1)),
         Part(Role.RESTOCKED, 128.0, SlotId(1, 2, 1)),
         Part(Role.RUNS_EMPTY, 190.0, SlotId(1, 3, 2)),
         Part(Role.RUNS_LOW, 235.0, SlotId(2, 2, 1)),

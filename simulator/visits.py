@@ -282,12 +282,13 @@ class _Planner:
         return out
 
     def _put(self, slot: SlotId, source: SlotId, secs: float) -> list[tuple[Change, Facing]]:
-        facing = max(self._slots[slot], key=lambda f: (-f.id.level, f.id.column))
-        out: list[tuple[Change, Facing]] = []
-        if self._left[facing.id] > 0:
-            self._left[facing.id] -= 1
-            out.append((Take(secs, facing.id), facing))
-        out.append((Put(secs + GRAB_SECS, facing.id, source), facing))
+        """The last units of one facing are taken, and what is not wanted is left there."""
+        facing = max(self._slots[slot], key=lambda f: (f.id.level, f.id.column))
+        out: list[tuple[Change, Facing]] = [
+            (Take(secs + i * GRAB_SECS, facing.id), facing) for i in range(self._left[facing.id])
+        ]
+        self._left[facing.id] = 0
+        out.append((Put(secs + len(out) * GRAB_SECS, facing.id, source), facing))
         return out
 
     def _fill(self, slot: SlotId, secs: float) -> list[tuple[Change, Facing]]:
