@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from edge_agent.frames import ImageBgr
 from edge_agent.sources.settings import SimulatorSettings
 from edge_agent.sources.source import EndOfSource, Grab, Source, SourceError
+from shelf.errors import ShelfwatchError
 
 GROUP = "shelfwatch.sources"
 """The entry points' group. Each names a factory: settings as a dict -> `PictureGiver`."""
@@ -38,7 +39,7 @@ def open_simulated(settings: SimulatorSettings) -> Source:
     try:
         factory: Callable[[dict[str, Any]], PictureGiver] = next(iter(found)).load()
         giver = factory(settings.model_dump(exclude={"type"}))
-    except (ImportError, AttributeError, ValueError, TypeError, LookupError) as error:
+    except (ShelfwatchError, ImportError, AttributeError, ValueError, LookupError) as error:
         raise SourceError(f"{settings.type}: cannot be opened: {error}") from error
     return SimulatedSource(giver)
 

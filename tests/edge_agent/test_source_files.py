@@ -148,10 +148,13 @@ def test_a_usb_camera_that_is_not_there() -> None:
 
 PLUGIN = """
 import numpy as np
+from shelf.errors import ConfigError, Problem
 class Store:
     def __init__(self, settings):
         if settings["camera"] == "c9":
             raise ValueError("no camera c9")
+        if settings["camera"] == "c8":
+            raise ConfigError([Problem("source.camera", "c1 or c2", "'c8'")])
         self.left, self.grey = 2, settings["seed"]
     def grab(self):
         if not self.left:
@@ -188,10 +191,11 @@ def test_simulator_comes_from_an_entry_point() -> None:
 
 
 @pytest.mark.usefixtures("plugin")
-def test_simulator_that_refuses_its_settings() -> None:
+@pytest.mark.parametrize(("camera", "words"), [("c9", "no camera c9"), ("c8", "c1 or c2")])
+def test_simulator_that_refuses_its_settings(camera: str, words: str) -> None:
     """What the factory says is passed on."""
-    with pytest.raises(SourceError, match="no camera c9"):
-        opened(type="simulator", camera="c9")
+    with pytest.raises(SourceError, match=words):
+        opened(type="simulator", camera=camera)
 
 
 def test_opening_one_source_loads_no_other_library(tmp_path: Path) -> None:
