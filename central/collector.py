@@ -155,6 +155,9 @@ class Collector:
                     self._set_detail(connection.end)
             except NotConnectedError as error:
                 self._set_detail(str(error))
+            except Exception as error:  # noqa: BLE001 - a fault of ours must not end the listening
+                _log.exception("collector failed; connecting again")
+                self._set_detail(f"internal: {error!r}")
             finally:
                 self._connection = None
                 connection.close()
@@ -176,12 +179,14 @@ class Collector:
     def _write(self) -> None:
         while not self._stopping.is_set():
             item = self._items.get()
-            if isinstance(item, _Letter):
-                letters, following = self._gather(item)
-                self._commit(letters)
-                item = following
-            if isinstance(item, _Connected):
-                self._remind()
+            try:
+                if isinstance(item, _Letter):
+                    letters, item = self._gather(item)
+                    self._commit(letters)
+                if isinstance(item, _Connected):
+                    self._remind()
+            except Exception:  # noqa: BLE001 - a fault after a commit must not end the rest
+                _log.exception("collector failed; going on")
 
     def _gather(self, first: _Letter) -> tuple[list[_Letter], _Item]:
         """Return a batch, and the item that ended it if that was no message."""

@@ -158,6 +158,9 @@ class Uplink:
                 self._set_state(UplinkState.OFFLINE, str(error))
             except OutboxError as error:
                 self._set_state(UplinkState.OFFLINE, f"outbox: {error}")
+            except Exception as error:  # noqa: BLE001 - a fault of ours must not end the sending
+                _log.exception("uplink failed; connecting again")
+                self._set_state(UplinkState.OFFLINE, f"internal: {error!r}")
             with self._changed:
                 self._changed.wait_for(lambda: self._stopping, self._backoff.next_secs())
         self._set_state(UplinkState.OFFLINE, "stopped")
