@@ -4,11 +4,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# Real parts: a broker, a browser with its driver, a video encoder and an RTSP server.
+# Real parts: a broker, a browser with its driver, and an RTSP server.
 packages=(
-  mosquitto chromium chromium-driver ffmpeg libgl1 libglib2.0-0
-  python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good
-  gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav
+  mosquitto chromium chromium-driver libgl1 libglib2.0-0
+  python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-good
 )
 missing=()
 for package in "${packages[@]}"; do

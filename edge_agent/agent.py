@@ -66,7 +66,9 @@ class Agent:
             for camera in site.cameras
         }
         self._mailboxes: MailboxSet[Frame] = MailboxSet(self._stations)
-        self._news: queue.Queue[Looked | CameraReport] = queue.Queue(QUEUE_LOOKS)
+        self._news: queue.Queue[Looked] = queue.Queue(QUEUE_LOOKS)
+        # Without a limit: reports are few, and who reports must never wait.
+        self._reports: queue.SimpleQueue[CameraReport] = queue.SimpleQueue()
         site.outbox.path.parent.mkdir(parents=True, exist_ok=True)
         self._outbox = Outbox.open(site.outbox.path, site.address, site.outbox.max_bytes)
         self._uplink = Uplink(site.address, self._outbox, site.broker)
@@ -88,7 +90,7 @@ class Agent:
                 camera.source,
                 look_every_secs=camera.look_every_secs,
                 put=self._put,
-                report=self._news.put,
+                report=self._reports.put,
             )
             for camera in site.cameras
         ]
@@ -121,6 +123,8 @@ class Agent:
     def _shut_down(self, workers: list[threading.Thread], keeper: threading.Thread) -> None:
         self._stopping.set()
         for capture in self._captures:
+            capture.stop(0)
+        for capture in self._captures:
             capture.stop()
         self._mailboxes.close()
         for thread in (*workers, keeper):
@@ -147,6 +151,7 @@ class Agent:
                 self._show(looked)
                 self._hand_over(looked)
             except Exception:  # noqa: BLE001 - a fault in one look must not end the watch
+                self._stations[camera].look_failed()
                 metrics.FAILED_LOOKS.labels(camera).inc()
                 _log.exception("look failed", camera=camera)
             finally:
@@ -169,14 +174,15 @@ class Agent:
         ticked = time.monotonic()
         while not self._stopping.is_set():
             try:
-                news = self._news.get(timeout=TAKE_SECS)
+                looked = self._news.get(timeout=TAKE_SECS)
             except queue.Empty:
-                news = None
+                looked = None
             try:
-                if isinstance(news, Looked):
-                    self._books.looked(news)
-                elif news is not None:
-                    self._books.reported(news.camera, news.state, news.detail, news.at_utc)
+                while not self._reports.empty():
+                    report = self._reports.get()
+                    self._books.reported(report.camera, report.state, report.detail, report.at_utc)
+                if looked is not None:
+                    self._books.looked(looked)
                 if time.monotonic() - ticked >= TICK_SECS:
                     ticked = time.monotonic()
                     self._books.tick(ticked, utc_now())

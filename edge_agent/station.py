@@ -55,18 +55,25 @@ class Station:
         decided = self._gate.decide(image)
         if decided.kind in _BLIND:
             return self._looked(frame, image, CameraState.DARK, _BLIND[decided.kind], (), False)
-        if decided.kind is GateKind.UNCHANGED and self._last:
+        if decided.kind is GateKind.UNCHANGED:
             return self._looked(frame, image, CameraState.OK, "", self._last, False)
         try:
             look = self._looker.look(image, lambda box: self._hidden(box, decided, image))
         except CalibrationError as error:
+            self._gate.read_again()
             return self._looked(frame, image, CameraState.MOVED, str(error), (), True)
         if look.misfits:
+            # The same picture again is no better: it must not pass as unchanged.
+            self._gate.read_again()
             bays = ", ".join(str(bay) for bay in look.misfits)
             detail = f"what is seen does not fit the calibration of bay {bays}"
             return self._looked(frame, image, CameraState.MOVED, detail, look.readings, True)
         self._last = look.readings
         return self._looked(frame, image, CameraState.OK, "", look.readings, True)
+
+    def look_failed(self) -> None:
+        """Have the next look read, whatever it shows: this one could not be."""
+        self._gate.read_again()
 
     def _hidden(self, box: BoxPx, decided: GateResult, image: ImageBgr) -> float:
         """The share of a slot that moves or lies under a mask."""

@@ -16,7 +16,7 @@ from shelf.errors import ConfigError, Problem
 
 Model = TypeVar("Model", bound=BaseModel)
 
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s]+@")
 _SECRET_NAMES = ("password", "secret", "token", "credential")
 
 
