@@ -8,7 +8,7 @@ the shop can run for days and any moment can be had without those before it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
@@ -29,11 +29,17 @@ SHELF_DEPTH_MM = 420.0
 
 @dataclass(frozen=True)
 class StoreState:
-    """The shop at one moment: items by facing, from the front, and the people in the aisle."""
+    """The shop at one moment: items by facing, from the front, and the people in the aisle.
+
+    ``light`` is the share of the usual light; ``shifts_px`` is, by camera, how far the picture
+    of a bumped one has moved.
+    """
 
     seconds: float
     contents: Mapping[FacingId, tuple[Item, ...]]
     people: tuple[Person, ...]
+    light: float = 1.0
+    shifts_px: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 class Store:
@@ -61,7 +67,13 @@ class Store:
             contents[change.facing] = self._after(contents[change.facing], change)
         seen = (person_at(visit, within) for visit in visits)
         people = sorted((p for p in seen if p is not None), key=lambda p: p.z_mm)
-        return StoreState(seconds, contents, tuple(people))
+        return StoreState(
+            seconds,
+            contents,
+            tuple(people),
+            self.scenario.light_at(seconds),
+            self.scenario.shifts_at(seconds),
+        )
 
     def changes(self, number: int) -> tuple[Change, ...]:
         """Return all that happens to the shelves in one round, in order of time."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import cv2
 import numpy as np
 
 from simulator.furniture import Furniture
@@ -53,8 +56,19 @@ class View:
             sprite = person_sprite(person, self.camera)
             if sprite is not None:
                 paint(canvas, sprite, whole)
+        shift = state.shifts_px.get(self._name)
+        if shift is not None:
+            canvas = _moved(canvas, shift)
+        film = replace(self._film, exposure=self._film.exposure * state.light)
         moment = seed_of("noise", self._seed, self._name, round(state.seconds * 1000))
-        return develop(canvas, self.camera, self._film, moment)
+        return develop(canvas, self.camera, film, moment)
+
+
+def _moved(canvas: Pixels, shift_px: tuple[float, float]) -> Pixels:
+    height, width = canvas.shape[:2]
+    move = np.array([[1.0, 0.0, shift_px[0]], [0.0, 1.0, shift_px[1]]])
+    moved = cv2.warpAffine(canvas, move, (width, height), borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(moved, dtype=np.uint8)
 
 
 def _filled(places: tuple[BayPlace, ...]) -> dict[FacingId, tuple[Item, ...]]:
