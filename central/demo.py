@@ -269,7 +269,7 @@ def _say_what_to_look_at(running: Demo) -> None:
 
 For some seconds the page says "cannot see": the agent has not looked at every slot yet.
 Then, within two minutes, shoppers empty the corn flakes and the apple juice and leave one coffee;
-a ketchup ends up among the tortilla chips; and somebody fills up the corn flakes again.
+a wrong bag ends up among the tortilla chips; and somebody fills up the corn flakes again.
 Each alert opens on the page with a picture, is printed here, and closes by itself when solved.
 Ctrl-C stops everything.
 """
