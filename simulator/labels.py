@@ -232,7 +232,7 @@ def _gap_box(
     if (
         here.size == 0
         or np.count_nonzero(here == PERSON) > (1 - VISIBLE_SHARE) * here.size
-        or np.count_nonzero((here >= 0) | (here == BEHIND)) > 0.75 * here.size
+        or np.count_nonzero((here >= 0) | (here == BEHIND)) > 0.5 * here.size
     ):
         return None
     return float(inside_low[0]), float(inside_low[1]), float(inside_high[0]), float(inside_high[1])

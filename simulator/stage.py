@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from shelf import Shelf
 from simulator import fixture
 from simulator.furniture import Furniture
 from simulator.geometry import Camera
@@ -127,32 +128,42 @@ class Stage:
             if style.side_panels:
                 for sprite in fixture.side_panels(camera, place, style, seed):
                     self._add(sprite)
-            for shelf in place.bay.shelves:
-                ceiling = shelf.y_mm + shelf.height_mm - style.board_mm
-                is_top = shelf is place.bay.shelves[-1]
-                if ceiling > cam_y and not is_top:
-                    self._add(fixture.board_faces(camera, place, ceiling, style, seed))
-                if shelf.y_mm < cam_y:
-                    self._add(fixture.board_faces(camera, place, shelf.y_mm, style, seed))
-                facings = facings_of_shelf(shelf, place.x_mm)
-                facings.sort(key=lambda f: (f.id.level, -abs(f.centre_x_mm - cam_x)))
-                for facing in facings:
-                    if not self._in_sight(facing):
-                        continue
-                    self._numbers[facing.id] = len(self.facings)
-                    self.facings[facing.id] = facing
-                for depth in reversed(range(self._rows_drawn)):
-                    self._steps += [_Place(f, depth) for f in facings if f.id in self.facings]
-                if not is_top:
-                    self._add(fixture.under_shadow(camera, place, shelf, style))
-                for sprite in fixture.price_rail(camera, place, shelf, style, seed):
-                    self._add(sprite)
+            above = [shelf for shelf in place.bay.shelves if shelf.y_mm > cam_y]
+            below = [shelf for shelf in place.bay.shelves if shelf.y_mm <= cam_y]
+            for shelf in reversed(above):
+                self._plan_shelf(place, shelf)
+                underside = shelf.y_mm - style.board_mm
+                self._add(fixture.board_faces(camera, place, underside, style, seed))
+            for shelf in below:
+                self._add(fixture.board_faces(camera, place, shelf.y_mm, style, seed))
+                self._plan_shelf(place, shelf)
+                self._plan_rail(place, shelf)
+            for shelf in above:
+                self._plan_rail(place, shelf)
             self._add(fixture.kick_plate(camera, place, style, seed))
         ordered = sorted(places, key=lambda p: p.x_mm)
         for left, right in pairwise(ordered):
             edge = left.x_mm + left.bay.width_mm
             height = max(left.bay.height_mm, right.bay.height_mm)
             self._add(fixture.upright(camera, edge, right.x_mm, height, style))
+
+    def _plan_shelf(self, place: BayPlace, shelf: Shelf) -> None:
+        """Plan what stands on a shelf, deep rows first, and the shadow of the board above."""
+        cam_x = self.camera.position_mm[0]
+        facings = [f for f in facings_of_shelf(shelf, place.x_mm) if self._in_sight(f)]
+        facings.sort(key=lambda f: (f.id.level, -abs(f.centre_x_mm - cam_x)))
+        for facing in facings:
+            self._numbers[facing.id] = len(self.facings)
+            self.facings[facing.id] = facing
+        for depth in reversed(range(self._rows_drawn)):
+            self._steps += [_Place(facing, depth) for facing in facings]
+        if shelf is not place.bay.shelves[-1]:
+            self._add(fixture.under_shadow(self.camera, place, shelf, self.furniture))
+
+    def _plan_rail(self, place: BayPlace, shelf: Shelf) -> None:
+        rail = fixture.price_rail(self.camera, place, shelf, self.furniture, self._seed)
+        for sprite in rail:
+            self._add(sprite)
 
     def _in_sight(self, facing: Facing) -> bool:
         """Return whether units of a facing may be on the canvas, with room to spare."""
