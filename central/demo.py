@@ -188,9 +188,13 @@ class Demo:
 
 
 def write_site(path: Path, broker_port: int, health_port: int) -> dict[str, Any]:
-    """Point a site file at the demo's broker, give the agent a page, and return the site."""
+    """Point a site file at the demo's broker, give the agent a page, and return the site.
+
+    MQTT 3.1.1 is what both embedded brokers speak.
+    """
     site: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    site["broker"] = {**site.get("broker", {}), "url": f"mqtt://{HOST}:{broker_port}"}
+    broker = {"url": f"mqtt://{HOST}:{broker_port}", "protocol": "3.1.1"}
+    site["broker"] = {**site.get("broker", {}), **broker}
     site["health"] = {"port": health_port}
     path.write_text(yaml.safe_dump(site, sort_keys=False, allow_unicode=True), encoding="utf-8")
     return site

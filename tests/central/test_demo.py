@@ -107,7 +107,7 @@ def test_the_files_of_the_demo_are_good_configurations(tmp_path: Path) -> None:
     """Broker and page agree with the site; all else of the site stays."""
     file = write_broken_site(tmp_path)
     site = write_site(file, 1901, 1902)
-    assert site["broker"]["url"] == "mqtt://127.0.0.1:1901"
+    assert site["broker"] == {"url": "mqtt://127.0.0.1:1901", "protocol": "3.1.1"}
     assert yaml.safe_load(file.read_text())["health"] == {"port": 1902}
     write_central(tmp_path / "central.yaml", site, 8080, 1901, 1902)
     central = load_central(tmp_path / "central.yaml")
