@@ -50,7 +50,7 @@ class LabelledScene:
 def training_scene(seed: int, size_px: tuple[int, int]) -> LabelledScene:
     """Return a random scene of ``size_px`` (width, height); the same for the same arguments."""
     random = np.random.default_rng(seed_of("training", seed))
-    facing_px = float(np.exp(random.uniform(np.log(16), np.log(200))))
+    facing_px = float(np.exp(random.uniform(np.log(20), np.log(210))))
     usual_mm = float(np.exp(random.uniform(np.log(50), np.log(170))))
     scale = facing_px / usual_mm
     view_mm = (size_px[0] / scale, size_px[1] / scale)
