@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     Connection,
     Engine,
-    Insert,
     Table,
     create_engine,
     event,
@@ -31,9 +30,6 @@ from shelf.errors import ShelfwatchError
 from shelf.settings import redact
 
 BUSY_TIMEOUT_MS = 5000
-
-ROWS_A_STATEMENT = 500
-"""SQLite takes 32,766 parameters a statement; the widest table has 19 columns."""
 
 _WRITING = "shelfwatch_writing"
 
@@ -144,32 +140,28 @@ class Database:
 
 def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert the rows whose primary key is not there yet; leave the others."""
-    for part in _parts(rows):
-        connection.execute(_insert(connection, table).values(part).on_conflict_do_nothing())
+    if rows:
+        connection.execute(_insert(connection, table).on_conflict_do_nothing(), list(rows))
 
 
 def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows, or replace those with the same primary key. One row a key at most."""
+    if not rows:
+        return
     keys = [column.name for column in table.primary_key]
-    for part in _parts(rows):
-        statement = _insert(connection, table).values(part)
-        replaced = {
-            column.name: statement.excluded[column.name]
-            for column in table.columns
-            if column.name not in keys
-        }
-        connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=replaced))
+    statement = _insert(connection, table)
+    replaced = {
+        column.name: statement.excluded[column.name]
+        for column in table.columns
+        if column.name not in keys
+    }
+    statement = statement.on_conflict_do_update(index_elements=keys, set_=replaced)
+    connection.execute(statement, list(rows))
 
 
 def _insert(connection: Connection, table: Table) -> Any:
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    statement: Insert = dialect.insert(table)
-    return statement
-
-
-def _parts(rows: Sequence[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
-    for start in range(0, len(rows), ROWS_A_STATEMENT):
-        yield list(rows[start : start + ROWS_A_STATEMENT])
+    return dialect.insert(table)
 
 
 def _make_tables(connection: Connection, shown: str) -> None:
