@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Self
 
@@ -52,12 +52,13 @@ class SlotRow:
 
     def to_row(self) -> dict[str, Any]:
         """Return the state as a row of the table."""
-        return {**asdict(self), "state": self.state.value, "previous": self.previous.value}
+        values = {name: getattr(self, name) for name in _SLOT_COLUMNS}
+        return {**values, "state": self.state.value, "previous": self.previous.value}
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
         """Return the state that a row of the table holds."""
-        named = {field.name: row[field.name] for field in fields(cls)}
+        named = {name: row[name] for name in _SLOT_COLUMNS}
         states = {name: State(row[name]) for name in ("state", "previous")}
         return cls(**{**named, **states})
 
@@ -93,12 +94,13 @@ class AlertRow:
 
     def to_row(self) -> dict[str, Any]:
         """Return the alert as a row of the table."""
-        return {**asdict(self), "state": self.state.value}
+        values = {name: getattr(self, name) for name in _ALERT_COLUMNS}
+        return {**values, "state": self.state.value}
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
         """Return the alert that a row of the table holds."""
-        named = {field.name: row[field.name] for field in fields(cls)}
+        named = {name: row[name] for name in _ALERT_COLUMNS}
         return cls(**{**named, "state": State(row["state"])})
 
     def to_wire(self) -> OpenAlert:
@@ -116,6 +118,11 @@ class AlertRow:
             reason=self.reason,
             found=tuple(FoundItem.model_validate(item) for item in self.found),
         )
+
+
+_SLOT_COLUMNS = tuple(field.name for field in fields(SlotRow))
+_ALERT_COLUMNS = tuple(field.name for field in fields(AlertRow))
+_SHARED_COLUMNS = tuple(name for name in _ALERT_COLUMNS if name in _SLOT_COLUMNS)
 
 
 def decide(open_alert: AlertRow | None, now: SlotRow, event_id: str) -> list[AlertRow]:
@@ -143,10 +150,8 @@ def _closed(alert: AlertRow, at_utc: datetime, reason: str) -> AlertRow:
 
 
 def _alert(alert: str, opened_utc: datetime, now: SlotRow, event_id: str) -> AlertRow:
-    shared = {field.name for field in fields(AlertRow)} & {f.name for f in fields(SlotRow)}
-    values = {name: value for name, value in asdict(now).items() if name in shared}
     return AlertRow(
-        **values,
+        **{name: getattr(now, name) for name in _SHARED_COLUMNS},
         alert=alert,
         opened_utc=opened_utc,
         updated_utc=now.time_utc,
