@@ -23,8 +23,8 @@ _SEVERITY = {State.OUT_OF_STOCK: 0, State.MISPLACED: 1, State.LOW: 2}
 class Summary:
     """The header in numbers and words. ``osa_percent`` is None when no slot can be seen.
 
-    ``watched_by`` names cameras that work, ``notices`` says what does not; ``counts`` are slots
-    by state.
+    ``watched_by`` is a sentence that names cameras that work, ``notices`` says what does not;
+    ``counts`` are slots by state.
     """
 
     slots: int
@@ -35,6 +35,16 @@ class Summary:
     watching: str
     counts: tuple[tuple[State, int], ...]
     notices: tuple[Notice, ...]
+
+    @property
+    def unseen(self) -> int:
+        """How many slots could not be seen."""
+        return self.slots - self.seen
+
+    @property
+    def is_blind(self) -> bool:
+        """True when no slot could be seen: then no alert does not mean that all is well."""
+        return self.seen == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +166,7 @@ def found_in_words(row: AlertRow | SlotRow, names: Mapping[str, str]) -> str:
 def headline(state: State, seen: int, expected: int) -> str:
     """The state in words, with what is left where that matters."""
     if state is State.LOW:
-        return f"{words.STATE_WORDS[state]}: {seen} of {expected} left"
+        return f"Low: {seen} of {expected} left"
     return words.STATE_WORDS[state]
 
 

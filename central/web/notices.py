@@ -22,7 +22,7 @@ class Notice:
 
 
 def watched_by(rows: SiteRows) -> str:
-    """Name the cameras that can be trusted: ``cameras c1 and c2``."""
+    """Name the cameras that can be trusted: ``Watched by cameras c1 and c2.``"""
     offline = {node.node for node in rows.nodes if not node.is_online}
     good = [
         camera.camera
@@ -30,8 +30,8 @@ def watched_by(rows: SiteRows) -> str:
         if camera.state is CameraState.OK and camera.node not in offline
     ]
     if not good:
-        return "no camera at present" if rows.cameras else "no camera has reported yet"
-    return f"{'camera' if len(good) == 1 else 'cameras'} {words.listed(good)}"
+        return "No camera can see at present." if rows.cameras else "No camera has reported yet."
+    return f"Watched by {'camera' if len(good) == 1 else 'cameras'} {words.listed(good)}."
 
 
 def notices_of(rows: SiteRows, broker_fault: str | None = None) -> Iterator[Notice]:

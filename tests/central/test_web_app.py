@@ -42,11 +42,19 @@ def insert(database: Database, table: str, *rows: Mapping[str, object]) -> None:
 
 
 def test_an_empty_database_still_gives_a_page(client: TestClient) -> None:
-    """It says what is being watched, and that nothing can be seen yet."""
+    """It does not say that all is well, because nothing can be seen yet."""
     page = client.get("/").text
-    assert "Nothing to do." in page
-    assert "Watching 4 slots in 2 bays of aisle a12" in page
-    assert "no camera has reported yet" in page
+    assert "Nothing to do." not in page
+    assert "Nothing can be seen." in page
+    assert "4 slots in 2 bays of aisle a12" in page
+    assert "No camera has reported yet." in page
+
+
+def test_no_alert_says_what_is_watched(client: TestClient, database: Database) -> None:
+    """And how much of it cannot be seen."""
+    insert(database, "slot_states", stored_slot())
+    page = client.get("/").text
+    assert "Nothing to do.</b> Watching 4 slots in 2 bays of aisle a12; 3 cannot be seen." in page
 
 
 def test_without_any_site_the_page_says_so(database: Database) -> None:

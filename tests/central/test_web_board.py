@@ -19,6 +19,7 @@ def test_a_planned_slot_without_a_report_is_not_seen_and_not_empty() -> None:
     summary = build_board(SiteRows(), PLANOGRAMS).summary
     assert (summary.slots, summary.seen, summary.osa_percent) == (4, 0, None)
     assert dict(summary.counts)[State.OUT_OF_STOCK] == 0
+    assert summary.is_blind
 
 
 def test_availability_counts_only_what_could_be_seen() -> None:
@@ -56,7 +57,7 @@ def test_an_alert_is_said_in_words() -> None:
     (card,) = build_board(rows, PLANOGRAMS).alerts
     assert card.name == "Oat crackers"
     assert card.place == "aisle a12, bay 1, shelf 1 from the bottom, 1st from the left"
-    assert card.headline == "Running low: 1 of 3 left"
+    assert card.headline == "Low: 1 of 3 left"
 
 
 def test_a_misplaced_product_is_named() -> None:
@@ -92,7 +93,7 @@ def test_a_camera_that_cannot_see_is_said_in_words(state: CameraState) -> None:
     summary = build_board(rows, PLANOGRAMS).summary
     assert [notice.key for notice in summary.notices] == ["camera-e1-c1"]
     assert "c1" in summary.notices[0].text
-    assert summary.watched_by == "camera c2"
+    assert summary.watched_by == "Watched by camera c2."
 
 
 def test_an_offline_node_is_one_notice() -> None:
@@ -103,7 +104,7 @@ def test_an_offline_node_is_one_notice() -> None:
     )
     summary = build_board(rows, PLANOGRAMS).summary
     assert [notice.key for notice in summary.notices] == ["node-e1"]
-    assert summary.watched_by == "no camera at present"
+    assert summary.watched_by == "No camera can see at present."
 
 
 def test_a_reported_slot_that_is_not_planned_is_not_lost() -> None:

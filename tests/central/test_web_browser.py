@@ -196,7 +196,7 @@ def test_an_alert_comes_and_goes_without_a_reload(
     browser.open(store.url)
     browser.wait_for("return document.getElementById('live').dataset.state === 'live'")
     browser.script("window.wasNeverReloaded = true")
-    browser.wait_for(HAS_TEXT, "#alerts", "Nothing to do.")
+    browser.wait_for(HAS_TEXT, "#alerts", "Nothing can be seen.")
 
     edge = connect()
     event = edge.slot("b01/s1/p01", State.OUT_OF_STOCK, 0, name="<i>Oat</i> crackers")

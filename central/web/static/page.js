@@ -244,7 +244,7 @@ function follow(figure) {
     };
     next.onerror = () => {
       image.hidden = true;
-      none.textContent = "No picture: its agent does not answer from here";
+      none.textContent = "No picture from its agent at present";
       setTimeout(load, LOOK_MS);
     };
     next.src = `${figure.dataset.look}?at=${Date.now()}`;
