@@ -77,18 +77,24 @@ def make_items(
     return _pack(rows)
 
 
-def with_holes(items: Items, unit_width: float) -> Items:
-    """Return ``items`` with a hole for each ``unit_width`` of bare space between facings."""
+def with_holes(items: Items, unit_width: float, left: float, right: float) -> Items:
+    """Return ``items`` with holes, each ``unit_width`` of the bare space in ``left`` to ``right``.
+
+    Bare is what neither a facing nor a gap covers; the bottom and top of a hole are its
+    neighbour's.
+    """
     rows = _unpack(items)
+    if not rows:
+        return items
     ordered = sorted(rows, key=lambda row: row[0] + row[1])
+    ends = (right, right, ordered[-1][2], ordered[-1][3], int(Kind.HOLE), -1)
     holes: list[tuple[float, float, float, float, int, int]] = []
-    reach = ordered[0][1] if ordered else 0.0
-    for row in ordered[1:]:
-        space = row[0] - reach
-        count = round(space / unit_width - 0.1)
-        step = space / count if count > 0 else 0.0
+    reach = left
+    for row in [*ordered, ends]:
+        count = round((row[0] - reach) / unit_width - 0.1)
+        step = (row[0] - reach) / count if count > 0 else 0.0
         holes += [
-            (reach + k * step, reach + (k + 1) * step, row[2], row[3], Kind.HOLE, -1)
+            (reach + k * step, reach + (k + 1) * step, row[2], row[3], int(Kind.HOLE), -1)
             for k in range(count)
         ]
         reach = max(reach, row[1])

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.match import Observed
-from edge_agent.match.locate import project
+from edge_agent.match.pose import project
 from shelf import Bay, PlannedSlot, Planogram, SlotId
 from shelf.planogram_build import BoardRow, Row, build_planogram
 

@@ -12,10 +12,11 @@ from synthetic_bays import random_planogram, see
 
 from edge_agent.audit import audit_photo
 from edge_agent.match import Observed, read_bay
-from edge_agent.match.locate import project
+from edge_agent.match.pose import project
 from edge_agent.match.rows import find_rows
 from edge_agent.match.sequence import align
 from shelf import State, load_planogram
+from shelf.planogram_csv import parse_csv
 
 costs = st.floats(0, 3, allow_nan=False).map(lambda value: round(value, 2))
 
@@ -66,6 +67,32 @@ def test_a_faulty_detector_costs_little() -> None:
         wrong += len(_empty(audit_photo(seen.observed, seen.planogram).slots) ^ seen.empty)
         slots += len(seen.planogram)
     assert wrong <= 0.02 * slots
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("gap_share", [0.0, 0.7])
+def test_a_planogram_without_sizes_is_enough(seed: int, gap_share: float) -> None:
+    """Order and facings alone, no widths: at most one slot of a bay is wrong."""
+    rng = np.random.default_rng(7000 + seed)
+    seen = see(rng, random_planogram(rng), gap_share=gap_share)
+    header = "bay,shelf,slot,sku,name,facings_wide"
+    rows = [
+        f"1,{slot.id.shelf},{slot.id.position},{slot.sku},{slot.name},{slot.facings_wide}"
+        for slot in seen.planogram.slots
+    ]
+    bare = parse_csv("\n".join([header, *rows]), "bare.csv", "bare")
+    assert len(_empty(audit_photo(seen.observed, bare).slots) ^ seen.empty) <= 1
+
+
+def test_another_bays_planogram_is_refused() -> None:
+    """Of bays audited with the planogram of another, most are said to be not found."""
+    found = 0
+    for seed in range(12):
+        rng = np.random.default_rng(500 + seed)
+        seen = see(rng, random_planogram(rng))
+        other = random_planogram(np.random.default_rng(900 + seed))
+        found += bool(audit_photo(seen.observed, other).poses)
+    assert found <= 4
 
 
 @pytest.mark.parametrize("seed", range(4))
