@@ -70,7 +70,7 @@ def audit(
         return
     if json_out is not None:
         _write_text(json_out, json.dumps(result, indent=1) + "\n")
-    _print(result, recogniser, plan)
+    _print(result, recogniser)
 
 
 def audit_json(
@@ -147,7 +147,7 @@ def _write_picture(path: Path, image: Any) -> None:
         )
 
 
-def _print(result: dict[str, Any], recogniser: Recogniser | None, planogram: Planogram) -> None:
+def _print(result: dict[str, Any], recogniser: Recogniser | None) -> None:
     console = Console()
     table = Table("slot", "product", "state", "confidence", "reason", box=None)
     for slot in result["slots"]:
@@ -166,5 +166,4 @@ def _print(result: dict[str, Any], recogniser: Recogniser | None, planogram: Pla
     osa = "none observable" if summary["osa"] is None else f"{summary['osa']:.0%}"
     console.print(f"{summary['slots']} slots: {counts}; on-shelf availability {osa}")
     if recogniser is not None and recogniser.unpictured:
-        names = ", ".join(planogram.names[sku] for sku in recogniser.unpictured)
-        console.print(f"no picture in the catalogue of: {names}")
+        console.print(f"no picture in the catalogue of: {', '.join(recogniser.unpictured)}")

@@ -99,7 +99,7 @@ def _check_camera(
 def _check_catalog(checked: Checked, folder: Path, planogram: Planogram) -> None:
     recogniser = checked.get(lambda: Recogniser.load(folder, planogram))
     if recogniser is not None and recogniser.unpictured:
-        names = ", ".join(planogram.names[sku] for sku in recogniser.unpictured)
+        names = ", ".join(recogniser.unpictured)
         checked.remarks.append(f"catalogue {folder.name}: no picture of {names}")
 
 

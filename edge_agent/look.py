@@ -66,6 +66,7 @@ def observe_picture(
         gap_scores=gaps.scores.astype(np.float64),
         skus=recogniser.skus if recogniser else (),
         similarity=recogniser.similarity(image_bgr, boxes) if recogniser else None,
+        names=recogniser.names if recogniser else {},
     )
 
 

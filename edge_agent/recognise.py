@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -16,14 +14,12 @@ from shelf import Planogram
 
 Floats = NDArray[np.float64]
 
-_log = logging.getLogger(__name__)
-
 
 class Recogniser:
     """Compares facings with a catalogue whose pictures are named after SKUs or products.
 
-    ``skus`` are the planned SKUs that the catalogue has a picture of; the catalogue may hold
-    more products than the planogram, they are compared too.
+    ``skus`` are the catalogue's products, also those that are not planned; ``unpictured`` are
+    the names of planned products that it has no picture of.
     """
 
     def __init__(self, catalog: Catalog, embedder: Embedder, planogram: Planogram) -> None:
@@ -34,7 +30,8 @@ class Recogniser:
         self.skus = tuple(
             key if key in planogram.names else by_name.get(key, key) for key in catalog.keys
         )
-        self.unpictured = tuple(sorted(set(planogram.names) - set(self.skus)))
+        self.names = planogram.names
+        self.unpictured = sorted(self.names[sku] for sku in set(self.names) - set(self.skus))
 
     @classmethod
     def load(cls, folder: Path, planogram: Planogram) -> Self:
@@ -48,8 +45,3 @@ class Recogniser:
             return np.zeros((0, len(self.skus)))
         crops = crops_of(image_bgr, boxes_xyxy_px.astype(np.float32))
         return np.asarray(self._catalog.similarities(self._embedder.embed(crops)), dtype=np.float64)
-
-
-def catalog_gaps(recogniser: Recogniser, planogram: Planogram) -> Sequence[str]:
-    """Return the names of planned products that the catalogue has no picture of."""
-    return [planogram.names[sku] for sku in recogniser.unpictured]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,7 @@ class Observed:
     ``facings_xyxy_px`` (n,4) and ``gaps_xyxy_px`` (m,4) are float64 boxes in the picture
     (origin top left, y down); ``facing_scores`` (n,) and ``gap_scores`` (m,) are 0..1.
     ``similarity`` (n,k) compares each facing with the ``skus`` (k) of a catalogue, higher is
-    more alike, or is None without a catalogue.
+    more alike, or is None without a catalogue; ``names`` are the products' names by SKU.
     Raises ``ValueError`` when the shapes do not fit together.
     """
 
@@ -45,6 +45,7 @@ class Observed:
     skus: tuple[str, ...] = ()
     similarity: Floats | None = None
     rule: IdentityRule = IdentityRule()
+    names: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         count = len(self.facing_scores)

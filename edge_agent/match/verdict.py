@@ -90,7 +90,7 @@ def slot_reading(
             State.MISPLACED,
             sure * visible,
             f"{counted}; {len(foreign)} of another product: "
-            + ", ".join(sorted({item.sku or "" for item in foreign})),
+            + ", ".join(sorted({observed.names.get(str(i.sku), str(i.sku)) for i in foreign})),
         )
     if count == 0 and (empty := _emptiness(answers, observed)) < MIN_EMPTINESS:
         return reading(State.UNKNOWN, 1.0 - empty, f"{_absence(answers)}, {counted}")

@@ -17,11 +17,19 @@ import yaml
 from parts import Broker, Link, committed, count_committed, wait_until
 
 from central.broker import free_port
+from central.broker_settings import Program
 
 EMPTY = ["a1/b01/s1/p03", "a1/b01/s4/p01", "a1/b01/s6/p06"]
 """Where a person sees an empty place in the photograph."""
 
 pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.fixture(params=[Link(Program.MOSQUITTO, "5"), Link(Program.NATS, "3.1.1")], ids=str)
+def link(request: pytest.FixtureRequest) -> Link:
+    """One link for each broker: a run takes a minute."""
+    link: Link = request.param
+    return link
 
 
 def write_site(folder: Path, crackers: Path, link: Link, url: str) -> Path:
