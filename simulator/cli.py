@@ -1,9 +1,10 @@
-"""``shelfwatch simulate``: a demo store in files, with pictures and the truth about them."""
+"""``shelfwatch simulate``: a demo store in files or live, and the truth about it."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -13,41 +14,77 @@ from rich.console import Console
 from rich.progress import track
 
 from shelf import ShelfwatchError
+from simulator.serve import JPEG_QUALITY, CameraServer, Shop
 from simulator.site import demo_cameras, demo_store, demo_view, write_site
 from simulator.store import Store
 from simulator.truth import store_truth
 from simulator.view import View
 
-app = typer.Typer(help="Writes a simulated store with pictures and truth.")
+app = typer.Typer(help="Writes a simulated store with pictures and truth, or serves it live.")
 
 MARK = ".simulated"
 """A file that tells a folder of this command from a real store's."""
 
-JPEG_QUALITY = 92
+USUAL_HOURS = 0.1
 
 
 @app.command()
 def simulate(
-    out: Annotated[Path, typer.Option(help="Folder to write; it is made when missing.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write; it is made when missing.")
+    ] = None,
+    serve: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            metavar="PORT",
+            help="Serve the cameras as HTTP snapshot cameras on 127.0.0.1; 0: any port.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Another seed, another day in the store.")] = 7,
+    speed: Annotated[
+        float, typer.Option(min=0.01, max=10000, help="Simulated seconds a second, in live use.")
+    ] = 1.0,
     hours: Annotated[
-        float, typer.Option(min=0, max=24 * 31, help="Simulated hours; 0 writes only the site.")
-    ] = 0.1,
+        float | None,
+        typer.Option(
+            min=0,
+            max=24 * 31,
+            help="Simulated hours of pictures; 0 writes only the site.",
+            show_default=f"{USUAL_HOURS}, or 0 with --serve",
+        ),
+    ] = None,
     every_secs: Annotated[
         float, typer.Option(min=0.1, help="Simulated seconds between two pictures of a camera.")
     ] = 10.0,
 ) -> None:
     """Write a demo store: site, planogram, calibration, catalogue, pictures and truth.
 
+    Or serve its cameras, live; with --out, the site written is one that watches them.
+
     Example: shelfwatch simulate --out store --seed 7 --hours 0.1
+
+    Example: shelfwatch simulate --serve 8089 --out store
     """
-    _claim(out)
-    write_site(out, seed)
-    _clear(out)
-    moments = list(_moments(hours, every_secs))
-    if moments:
-        _write_frames(out, demo_store(seed), moments)
-    typer.echo(f"{out}: site.yaml, {len(moments)} moments of {len(demo_cameras())} cameras")
+    if out is None and serve is None:
+        raise ShelfwatchError("simulate: expected --out, --serve or both, found neither")
+    with ExitStack() as held:
+        server = None
+        if serve is not None:
+            server = held.enter_context(CameraServer(serve, Shop(seed, speed)))
+        if out is not None:
+            _claim(out)
+            write_site(out, seed, speed=speed, url=server.url if server else None)
+            _clear(out)
+            if hours is None:
+                hours = USUAL_HOURS if server is None else 0.0
+            moments = list(_moments(hours, every_secs))
+            if moments:
+                _write_frames(out, demo_store(seed), moments)
+            typer.echo(f"{out}: site.yaml, {len(moments)} moments of {len(demo_cameras())} cameras")
+        if server is not None:
+            server.run_until_stopped(typer.echo)
 
 
 def _moments(hours: float, every_secs: float) -> Iterator[float]:

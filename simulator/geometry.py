@@ -20,6 +20,9 @@ Floats = NDArray[np.float64]
 MAX_MARGIN_SHARE = 0.25
 """The canvas before the lens is at most this much larger on each side than the picture."""
 
+_ROWS_AT_ONCE = 64
+"""Rows of a lens's tables that are worked out together, in float64."""
+
 
 @dataclass(frozen=True)
 class Camera:
@@ -164,8 +167,10 @@ class Camera:
     def lens_map(self) -> tuple[NDArray[np.int16], NDArray[np.uint16]]:
         """OpenCV remap tables from the picture's pixels to the canvas."""
         width, height = self.size_px
-        grid = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1)
-        flat = self.undistort(grid.reshape(-1, 2).astype(np.float64)) + self.margin_px
-        maps = flat.astype(np.float32).reshape(height, width, 2)
+        maps = np.empty((height, width, 2), np.float32)
+        for top in range(0, height, _ROWS_AT_ONCE):
+            part = maps[top : top + _ROWS_AT_ONCE]
+            grid = np.mgrid[top : top + len(part), 0:width][::-1].reshape(2, -1).T
+            part[:] = (self.undistort(grid) + self.margin_px).reshape(part.shape)
         coarse, fine = cv2.convertMaps(maps, None, cv2.CV_16SC2)  # type: ignore[call-overload]
         return np.asarray(coarse, dtype=np.int16), np.asarray(fine, dtype=np.uint16)

@@ -19,7 +19,7 @@ from simulator.people import person_sprite, random_person
 from simulator.photo import develop, random_film
 from simulator.random_camera import random_camera
 from simulator.random_planogram import Assortment, random_planogram
-from simulator.sprite import paint
+from simulator.sprite import Owners, paint
 from simulator.stage import BEHIND, Stage
 
 VISIBLE_SHARE = 0.5
@@ -83,7 +83,7 @@ def training_scene(seed: int, size_px: tuple[int, int]) -> LabelledScene:
     )
 
 
-def picture_owners(owners: NDArray[np.int32], camera: Camera) -> NDArray[np.int32]:
+def picture_owners(owners: Owners, camera: Camera) -> Owners:
     """Return the owner map of a canvas as (H,W) of the picture."""
     coarse, _ = camera.lens_map
     height, width = owners.shape
@@ -152,7 +152,7 @@ def _contents(
     return contents
 
 
-def _product_boxes(stage: Stage, shown: Sequence[FacingId], seen: NDArray[np.int32]) -> Boxes:
+def _product_boxes(stage: Stage, shown: Sequence[FacingId], seen: Owners) -> Boxes:
     count = len(stage.facings)
     ys, xs = np.nonzero(seen >= 0)
     ids = seen[ys, xs]
@@ -179,7 +179,7 @@ def _gap_boxes(
     camera: Camera,
     places: Sequence[BayPlace],
     contents: dict[FacingId, tuple[Item, ...]],
-    seen: NDArray[np.int32],
+    seen: Owners,
 ) -> Boxes:
     boxes = []
     for place in places:
@@ -211,7 +211,7 @@ def holes(
 
 
 def _gap_box(
-    camera: Camera, shelf: Shelf, hole: list[Facing], seen: NDArray[np.int32]
+    camera: Camera, shelf: Shelf, hole: list[Facing], seen: Owners
 ) -> tuple[float, float, float, float] | None:
     x1, x2 = hole[0].x_mm, hole[-1].x_mm + hole[-1].width_mm
     tall = max(f.planned.height_mm for f in hole)

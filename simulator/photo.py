@@ -74,8 +74,8 @@ def _vignette(size_px: tuple[int, int], loss: float) -> Pixels:
     width, height = size_px
     x = np.linspace(-1, 1, width)[None, :]
     y = np.linspace(-1, 1, height)[:, None]
-    light = 255 * (1 - loss * ((x**2 + y**2) / 2) ** 1.3)
-    return np.ascontiguousarray(np.repeat(light[:, :, None], 3, axis=2).astype(np.uint8))
+    light = (255 * (1 - loss * ((x**2 + y**2) / 2) ** 1.3)).astype(np.uint8)
+    return np.asarray(cv2.merge([light] * 3), dtype=np.uint8)
 
 
 def _saturation(amount: float) -> NDArray[np.float32]:
@@ -100,14 +100,17 @@ def _tones(film: Film) -> Pixels:
 
 
 @lru_cache(maxsize=2)
-def _noise_tile(size_px: tuple[int, int], sigma: float) -> NDArray[np.int16]:
+def _noise_tile(size_px: tuple[int, int], sigma: float) -> NDArray[np.int8]:
     width, height = size_px
     random = np.random.default_rng(20261121)
-    fine = random.standard_normal((height + 256, width + 256, 3), dtype=np.float32)
-    return np.round(fine * sigma).astype(np.int16)
+    tile = np.empty((height + 256, width + 256, 3), np.int8)
+    for row in tile:  # one at a time: as floats, the whole would be four times as large
+        fine = random.standard_normal(row.shape, dtype=np.float32)
+        row[:] = np.clip(np.round(fine * sigma), -127, 127)
+    return tile
 
 
-def _noise(size_px: tuple[int, int], sigma: float, seed: int) -> NDArray[np.int16]:
+def _noise(size_px: tuple[int, int], sigma: float, seed: int) -> NDArray[np.int8]:
     width, height = size_px
     tile = _noise_tile(size_px, round(sigma * 4) / 4)
     x, y = (int(n) for n in np.random.default_rng(seed).integers(0, 256, 2))

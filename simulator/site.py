@@ -177,8 +177,11 @@ def _bays_beside() -> tuple[BayPlace, ...]:
     )
 
 
-def write_site(folder: Path, seed: int) -> None:
-    """Write site.yaml, planogram, calibrations and catalogue of the demo store to ``folder``."""
+def write_site(folder: Path, seed: int, *, speed: float = 1.0, url: str | None = None) -> None:
+    """Write site.yaml, planogram, calibrations and catalogue of the demo store to ``folder``.
+
+    See `site_settings` for the rest.
+    """
     planogram = demo_planogram()
     for name in ("planograms", "calibration", "catalog"):
         (folder / name).mkdir(parents=True, exist_ok=True)
@@ -190,11 +193,23 @@ def write_site(folder: Path, seed: int) -> None:
         package = package_of(slot.sku, slot.name, slot.facing_width_mm, slot.facing_height_mm)
         _, code = cv2.imencode(".png", packshot(package))
         (folder / "catalog" / f"{slot.sku}.png").write_bytes(code.tobytes())
-    (folder / "site.yaml").write_text(_yaml(site_settings(seed)), encoding="utf-8")
+    (folder / "site.yaml").write_text(
+        _yaml(site_settings(seed, speed=speed, url=url)), encoding="utf-8"
+    )
 
 
-def site_settings(seed: int) -> dict[str, Any]:
-    """Return what site.yaml says; paths are relative to its folder."""
+def site_settings(seed: int, *, speed: float = 1.0, url: str | None = None) -> dict[str, Any]:
+    """Return what site.yaml says; paths are relative to its folder.
+
+    The cameras are drawn by who reads the file, ``speed`` simulated seconds a second; or, with
+    ``url``, they are the snapshot cameras that are served below that address.
+    """
+    sources: dict[str, dict[str, Any]] = {
+        name: {"type": "simulator", "seed": seed, "camera": name, "speed": speed}
+        for name in demo_cameras()
+    }
+    if url is not None:
+        sources = {name: {"type": "http", "url": f"{url}{name}.jpg"} for name in sources}
     return {
         "tenant": "demo",
         "site": "s0001",
@@ -210,9 +225,9 @@ def site_settings(seed: int) -> dict[str, Any]:
                 "bays": [number],
                 "look_every_secs": 2,
                 "calibration": f"calibration/{name}.yaml",
-                "source": {"type": "simulator", "seed": seed, "camera": name, "speed": 1.0},
+                "source": source,
             }
-            for number, name in enumerate(demo_cameras(), start=1)
+            for number, (name, source) in enumerate(sources.items(), start=1)
         ],
         "decide": {"confirm_secs": 10, "clear_secs": 6, "stale_secs": 120},
     }

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float64]
+Owners = NDArray[np.int16]
+"""(H,W) marks of what is seen at each pixel."""
 
 MAX_SIDE_PX = 8000
 """A sprite that would be larger (a plane seen nearly edge on) is not drawn."""
@@ -45,9 +47,17 @@ def overlap(first: Clip, second: Clip) -> Clip | None:
     return (x1, y1, x2, y2) if x1 < x2 and y1 < y2 else None
 
 
-def paint(
-    canvas_bgr: Pixels, sprite: Sprite, clip: Clip, owners: NDArray[np.int32] | None = None
-) -> None:
+def cut(sprite: Sprite, area: Clip) -> Sprite | None:
+    """Return the part of ``sprite`` inside ``area``, or None; what lies outside can be freed."""
+    inside = overlap(sprite.box, area)
+    if inside is None or inside == sprite.box:
+        return sprite if inside else None
+    x1, y1, x2, y2 = inside
+    piece = sprite.bgra[y1 - sprite.y : y2 - sprite.y, x1 - sprite.x : x2 - sprite.x]
+    return Sprite(x1, y1, piece.copy(), sprite.owner)
+
+
+def paint(canvas_bgr: Pixels, sprite: Sprite, clip: Clip, owners: Owners | None = None) -> None:
     """Paint ``sprite`` into ``canvas_bgr`` in place, only inside ``clip``.
 
     Pixels that it covers by more than half take its owner in ``owners`` when that is given.

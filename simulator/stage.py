@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from shelf import Shelf
 from simulator import fixture
@@ -16,7 +15,7 @@ from simulator.geometry import Camera
 from simulator.items import Item, Tidiness, foot_shadow, front_area_px, item_sprite, pose_of
 from simulator.layout import BayPlace, Facing, FacingId, facings_of_shelf
 from simulator.package import seed_of
-from simulator.sprite import Clip, Pixels, Sprite, overlap, paint
+from simulator.sprite import Clip, Owners, Pixels, Sprite, cut, overlap, paint
 
 Contents = Mapping[FacingId, tuple[Item, ...]]
 """What stands at each facing, from the front; a facing that is not named is empty."""
@@ -69,8 +68,9 @@ class Stage:
         self._backdrop = fixture.surroundings(camera, furniture, random)
         self._whole: Clip = (0, 0, *camera.canvas_size_px)
         self._plan(places)
+        self._compose_backdrop()
         self._canvas = self._backdrop.copy()
-        self._owners = np.full(self._canvas.shape[:2], NOBODY, np.int32)
+        self._owners = np.full(self._canvas.shape[:2], NOBODY, np.int16)
         self._repaint(self._whole)
 
     def number_of(self, facing: FacingId) -> int:
@@ -93,7 +93,7 @@ class Stage:
         return self._canvas
 
     @property
-    def owners(self) -> NDArray[np.int32]:
+    def owners(self) -> Owners:
         """(H,W): at each pixel of the canvas the facing whose front unit is seen, or -1."""
         return self._owners
 
@@ -175,8 +175,19 @@ class Stage:
         return bool((px.max(axis=0) > 0).all() and (px.min(axis=0) < self._whole[2:]).all())
 
     def _add(self, sprite: Sprite | None) -> None:
-        if sprite is not None and overlap(sprite.box, self._whole):
-            self._steps.append(sprite)
+        seen = None if sprite is None else cut(sprite, self._whole)
+        if seen is not None:
+            self._steps.append(seen)
+
+    def _compose_backdrop(self) -> None:
+        """Paint what lies behind all units into the backdrop, and forget its sprites."""
+        count = 0
+        for step in self._steps:
+            if isinstance(step, _Place):
+                break
+            paint(self._backdrop, step, self._whole)
+            count += 1
+        del self._steps[:count]
 
     def _units(self, key: FacingId, items: tuple[Item, ...]) -> list[Sprite]:
         return [sprite for item in items for sprite in self._unit(key, item)]
