@@ -27,8 +27,9 @@ from central.broker_settings import BrokerSettings
 from central.database import AisleKey, Database
 from central.ingest import Changed, Ingest, Watermarked, merge
 from central.intake import Received
-from central.mqtt_connection import Connection, NotConnectedError
+from central.mqtt_connection import Connection, NotConnectedError, VersionRefusedError
 from shelf import topics
+from shelf.broker import VersionChoice
 from shelf.topics import Node
 from shelf.wire import OpenAlerts, Watermark
 
@@ -139,12 +140,13 @@ class Collector:
         return True
 
     def _stay_connected(self) -> None:
-        failures = 0
+        failures, choice = 0, VersionChoice(self._settings.protocol)
         while not self._stopping.is_set():
-            connection = Connection(self._settings, self._receive)
+            connection = Connection(self._settings, choice.version, self._receive)
             try:
                 connection.open()
                 failures = 0
+                choice.succeeded()
                 self._set_detail("")
                 self._counts["connections"] += 1
                 self._connection = connection
@@ -153,7 +155,13 @@ class Collector:
                     pass
                 if not self._stopping.is_set():
                     self._set_detail(connection.end)
+            except VersionRefusedError as error:
+                if choice.refused():
+                    self._tell_of_the_older_version(choice)
+                    continue
+                self._set_detail(str(error))
             except NotConnectedError as error:
+                choice.failed()
                 self._set_detail(str(error))
             except Exception as error:  # noqa: BLE001 - a fault of ours must not end the listening
                 _log.exception("collector failed; connecting again")
@@ -163,6 +171,11 @@ class Collector:
                 connection.close()
             self._stopping.wait(_wait_secs(failures))
             failures += 1
+
+    def _tell_of_the_older_version(self, choice: VersionChoice) -> None:
+        if choice.take_news():
+            url = self._settings.url
+            _log.info("the broker refuses MQTT 5", broker=url, speaking=choice.version)
 
     def _set_detail(self, detail: str) -> None:
         if detail == self._detail:

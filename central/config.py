@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field, field_validator
 
 from central.broker_settings import BrokerSettings
-from shelf.settings import Settings, load_settings
+from shelf.settings import Settings, load_settings, with_paths_from
 from shelf.topics import name_fault
 
 SQLITE = "sqlite:///"
@@ -73,24 +73,12 @@ class Central(Settings):
             seen.add(key)
         return planograms
 
-    def beside(self, folder: Path) -> Central:
-        """Return the configuration with relative paths taken from ``folder``."""
-        database_url = self.database_url
-        if database_url.startswith(SQLITE):
-            database_url = f"{SQLITE}{folder / database_url.removeprefix(SQLITE)}"
-        planograms = tuple(
-            planogram.model_copy(update={"file": folder / planogram.file})
-            for planogram in self.planograms
-        )
-        return self.model_copy(
-            update={
-                "database_url": database_url,
-                "broker": self.broker.beside(folder),
-                "planograms": planograms,
-            }
-        )
-
 
 def load_central(path: Path) -> Central:
     """Read ``path``; relative paths in it become absolute. Raises `shelf.errors.ConfigError`."""
-    return load_settings(path, Central).beside(path.resolve().parent)
+    folder = path.resolve().parent
+    central = with_paths_from(folder, load_settings(path, Central))
+    url = central.database_url
+    if url.startswith(SQLITE):
+        url = f"{SQLITE}{folder / url.removeprefix(SQLITE)}"
+    return central.model_copy(update={"database_url": url})

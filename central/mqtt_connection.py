@@ -21,6 +21,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from central.broker_settings import BrokerSettings
 from central.intake import Received
+from shelf.broker import FIVE_REFUSED, Version
 from shelf.topics import ALL_UP
 
 CONNECT_TIMEOUT_SECS = 10.0
@@ -29,11 +30,18 @@ SESSION_EXPIRY_SECS = 14 * 24 * 3600
 RECEIVE_MAXIMUM = 1000
 """Messages that the broker may send ahead of commits (MQTT 5; else the broker's own limit)."""
 
+VERSION_REFUSED = "Unsupported protocol version"
+"""Also what paho makes of the answer in the older form that a broker without MQTT 5 gives."""
+
 OnMessage = Callable[["Connection", int, Received], None]
 
 
 class NotConnectedError(Exception):
     """There is no connection, or no more; the text says why, and who has to act."""
+
+
+class VersionRefusedError(NotConnectedError):
+    """The broker does not speak MQTT 5."""
 
 
 class Connection:
@@ -43,19 +51,19 @@ class Connection:
     (0 where none is due) and the message.
     """
 
-    def __init__(self, settings: BrokerSettings, on_message: OnMessage) -> None:
+    def __init__(self, settings: BrokerSettings, version: Version, on_message: OnMessage) -> None:
         self._settings = settings
         self._deliver = on_message
         self._answered = threading.Event()
         self._answer: ReasonCode | None = None
         self.ended = threading.Event()
         self.end = ""
-        five = settings.protocol == "5"
+        self._is_five = version == "5"
         self._client = Client(
             CallbackAPIVersion.VERSION2,
             client_id=settings.client_id,
-            clean_session=None if five else False,
-            protocol=MQTTProtocolVersion.MQTTv5 if five else MQTTProtocolVersion.MQTTv311,
+            clean_session=None if self._is_five else False,
+            protocol=MQTTProtocolVersion.MQTTv5 if self._is_five else MQTTProtocolVersion.MQTTv311,
             reconnect_on_failure=False,
             manual_ack=True,
         )
@@ -63,7 +71,6 @@ class Connection:
         self._client.on_connect = self._on_connect
         self._client.on_disconnect = self._on_disconnect
         self._client.on_message = self._on_message
-        self._five = five
 
     def open(self) -> None:
         """Connect, wait for the answer and subscribe; raises `NotConnectedError`."""
@@ -71,7 +78,7 @@ class Connection:
         host, port = self._settings.address
         keepalive = self._settings.keepalive_secs
         try:
-            if self._five:
+            if self._is_five:
                 properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
                 properties.SessionExpiryInterval = SESSION_EXPIRY_SECS
                 properties.ReceiveMaximum = RECEIVE_MAXIMUM
@@ -87,6 +94,8 @@ class Connection:
             raise NotConnectedError(f"no answer within {CONNECT_TIMEOUT_SECS:.0f} s")
         if self._answer is None:
             raise NotConnectedError(self.end or "closed before it answered")
+        if str(self._answer) == VERSION_REFUSED:
+            raise VersionRefusedError(FIVE_REFUSED)
         if self._answer.is_failure:
             raise NotConnectedError(f"refused: {self._answer}")
         self._client.subscribe(ALL_UP, qos=1)

@@ -18,6 +18,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_agent.broker_settings import BrokerSettings
+from shelf.broker import FIVE_REFUSED, Version
 from shelf.topics import Node
 from shelf.wire import InvalidMessageError, Watermark, parse
 
@@ -26,8 +27,10 @@ CONNECT_TIMEOUT_SECS = 10.0
 UNCONFIRMED_LIMIT = 20
 """Messages sent and not acknowledged by the broker; what Mosquitto allows unless told else."""
 
+VERSION_REFUSED = "Unsupported protocol version"
+"""Also what paho makes of the answer in the older form that a broker without MQTT 5 gives."""
+
 REFUSALS = {
-    "Unsupported protocol version",
     "Client identifier not valid",
     "Bad user name or password",
     "Not authorized",
@@ -45,6 +48,10 @@ class RefusedError(Exception):
     """The broker, or a file that the connection needs, says no."""
 
 
+class VersionRefusedError(RefusedError):
+    """The broker does not speak MQTT 5."""
+
+
 class LostError(Exception):
     """There is no connection, or no more."""
 
@@ -56,7 +63,9 @@ class Connection:
     something else has changed (an acknowledgement, the end).
     """
 
-    def __init__(self, settings: BrokerSettings, node: Node, will: bytes, note: Note) -> None:
+    def __init__(
+        self, settings: BrokerSettings, version: Version, node: Node, will: bytes, note: Note
+    ) -> None:
         self._settings = settings
         self._node = node
         self._note = note
@@ -66,12 +75,12 @@ class Connection:
         self._publish_refusal: str | None = None
         self._limit = UNCONFIRMED_LIMIT
         self._unconfirmed: list[MQTTMessageInfo] = []
-        self._five = settings.protocol == "5"
+        is_five = version == "5"
         self._client = Client(
             CallbackAPIVersion.VERSION2,
             client_id=node.node,
-            clean_session=None if self._five else True,
-            protocol=MQTTProtocolVersion.MQTTv5 if self._five else MQTTProtocolVersion.MQTTv311,
+            clean_session=None if is_five else True,
+            protocol=MQTTProtocolVersion.MQTTv5 if is_five else MQTTProtocolVersion.MQTTv311,
             reconnect_on_failure=False,
         )
         self._client.max_inflight_messages = UNCONFIRMED_LIMIT
@@ -87,7 +96,7 @@ class Connection:
         self._set_credentials()
         settings = self._settings
         try:
-            self._client.connect(settings.host, settings.port, settings.keepalive_secs)
+            self._client.connect(*settings.address, settings.keepalive_secs)
         except ssl.SSLEOFError as error:
             raise LostError(f"TLS: {error.reason or error}") from error
         except ssl.SSLError as error:
@@ -101,6 +110,8 @@ class Connection:
             raise LostError(self._end or "closed before it answered")
         if self._answer.is_failure:
             reason = str(self._answer)
+            if reason == VERSION_REFUSED:
+                raise VersionRefusedError(FIVE_REFUSED)
             raise RefusedError(reason) if reason in REFUSALS else LostError(reason)
 
     def close(self) -> None:

@@ -19,9 +19,10 @@ from importlib.metadata import version
 import structlog
 
 from edge_agent.broker_settings import BrokerSettings
-from edge_agent.mqtt_connection import Connection, LostError, RefusedError
+from edge_agent.mqtt_connection import Connection, LostError, RefusedError, VersionRefusedError
 from edge_agent.outbox import Outbox, OutboxError
 from edge_agent.send_window import Backoff, SendWindow, Stall
+from shelf.broker import VersionChoice
 from shelf.topics import Node
 from shelf.wire import NodeStatus, Watermark
 
@@ -70,6 +71,7 @@ class Uplink:
         self._node = node
         self._outbox = outbox
         self._settings = settings
+        self._choice = VersionChoice(settings.protocol)
         self._window = SendWindow(
             limit_events=window_events,
             limit_bytes=window_bytes,
@@ -152,6 +154,11 @@ class Uplink:
         while not self._stopping:
             try:
                 self._connect_and_serve()
+            except VersionRefusedError as error:
+                if self._choice.refused():
+                    self._tell_of_the_older_version()
+                    continue
+                self._set_state(UplinkState.REFUSED, str(error))
             except RefusedError as error:
                 self._set_state(UplinkState.REFUSED, str(error))
             except LostError as error:
@@ -175,8 +182,15 @@ class Uplink:
         log = _log.warning if state in (UplinkState.REFUSED, UplinkState.OFFLINE) else _log.info
         log("uplink", state=state.value, broker=self._settings.url, detail=detail)
 
+    def _tell_of_the_older_version(self) -> None:
+        if self._choice.take_news():
+            url = self._settings.url
+            _log.info("the broker refuses MQTT 5", broker=url, speaking=self._choice.version)
+
     def _connect_and_serve(self) -> None:
-        connection = Connection(self._settings, self._node, self._status("offline"), self._note)
+        connection = Connection(
+            self._settings, self._choice.version, self._node, self._status("offline"), self._note
+        )
         opened_secs = None
         self._counts["attempts"] += 1
         try:
@@ -184,13 +198,16 @@ class Uplink:
                 self._watermark = None
             connection.open()
             opened_secs = time.monotonic()
+            self._choice.succeeded()
             self._counts["connections"] += 1
             self._begin(connection)
             self._set_state(UplinkState.ONLINE, "")
             self._serve(connection)
         finally:
             connection.close()
-            if opened_secs is not None and time.monotonic() - opened_secs > STEADY_SECS:
+            if opened_secs is None:
+                self._choice.failed()
+            elif time.monotonic() - opened_secs > STEADY_SECS:
                 self._backoff.succeeded()
 
     def _note(self, watermark: Watermark | None) -> None:

@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from central.broker import BrokerError, EmbeddedBroker, find_program
 from central.broker_settings import BrokerSettings, Program
 from edge_agent.broker_settings import BrokerSettings as NodeBrokerSettings
+from shelf.settings import with_paths_from
 
 START_AND_WAIT = """
 import sys, time
@@ -141,7 +142,7 @@ BAD = {
     "port": ({"url": "mqtt://broker:99999"}, "mqtt://host:port"),
     "path": ({"url": "mqtt://broker/path"}, "nothing after the port"),
     "user in the URL": ({"url": "mqtt://a:b@broker"}, "username and password_file"),
-    "protocol": ({"protocol": "3.1"}, "'5' or '3.1.1'"),
+    "protocol": ({"protocol": "3.1"}, "'auto', '5' or '3.1.1'"),
     "certificate alone": (
         {"url": "mqtts://broker", "cert_file": "a.crt"},
         "cert_file and key_file together",
@@ -172,7 +173,7 @@ def test_ports_and_files_are_completed(tmp_path: Path) -> None:
     """The usual ports, and files beside the configuration."""
     plain = NodeBrokerSettings.model_validate(GOOD)
     secure = NodeBrokerSettings.model_validate({"url": "mqtts://b", "ca_file": "ca.crt"})
-    assert (plain.host, plain.port, plain.uses_tls) == ("broker.example.com", 1883, False)
-    assert (secure.port, secure.uses_tls) == (8883, True)
-    assert secure.beside(tmp_path).ca_file == tmp_path / "ca.crt"
+    assert (plain.address, plain.uses_tls) == (("broker.example.com", 1883), False)
+    assert (secure.address, secure.uses_tls) == (("b", 8883), True)
+    assert with_paths_from(tmp_path, secure).ca_file == tmp_path / "ca.crt"
     assert BrokerSettings.model_validate(GOOD).address == ("broker.example.com", 1883)

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from parts import LINKS, Broker, Link
+from parts import LINKS, Broker, Link, find
 
-from central.broker import BrokerError, find_program
 from shelf.topics import Node
 
 
@@ -21,10 +20,7 @@ def node() -> Node:
 def link(request: pytest.FixtureRequest) -> Link:
     """Each broker with each version of MQTT that it speaks."""
     link: Link = request.param
-    try:
-        find_program(link.program)
-    except BrokerError as error:
-        pytest.skip(str(error))
+    find(link.program)
     return link
 
 

@@ -7,19 +7,21 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from central.broker import EmbeddedBroker, free_port
+import pytest
+
+from central.broker import BrokerError, EmbeddedBroker, find_program, free_port
 from central.broker_settings import BrokerSettings as CentralBroker
 from central.broker_settings import Program
 from edge_agent.broker_settings import BrokerSettings
+from shelf.broker import Protocol
 
 WAIT_SECS = 40.0
-
-Protocol = Literal["5", "3.1.1"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,3 +116,30 @@ def spawn(script: str, *arguments: object) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, str(path), *map(str, arguments)], stdout=subprocess.PIPE, text=True
     )
+
+
+def find(program: Program) -> Path:
+    """Return the broker's file; skip the test where it is not installed."""
+    try:
+        return find_program(program)[1]
+    except BrokerError as error:
+        pytest.skip(str(error))
+
+
+@contextmanager
+def running(command: list[object], port: int) -> Iterator[None]:
+    """Run a broker until the block ends; it must accept connections first."""
+    process = subprocess.Popen([str(part) for part in command], stderr=subprocess.PIPE, text=True)
+    try:
+        wait_until(lambda: process.poll() is not None or accepts(port), "the broker accepts")
+        if process.poll() is not None:
+            pytest.fail(process.communicate()[1])
+        yield
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+def accepts(port: int) -> bool:
+    probe = ["bash", "-c", f"exec 3<>/dev/tcp/127.0.0.1/{port}"]
+    return subprocess.run(probe, capture_output=True, check=False).returncode == 0

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from getpass import getuser
 from pathlib import Path
 
 import pytest
 from collectors import running_collector
-from parts import LINKS, Link, Protocol, committed, wait_until
+from parts import LINKS, Link, committed, find, running, wait_until
 from slot_events import slot_changed
 from structlog.testing import capture_logs
 from uplinks import is_empty, running_uplink
 
-from central.broker import BrokerError, find_program, free_port
+from central.broker import free_port
 from central.broker_settings import BrokerSettings as CentralBroker
 from central.broker_settings import Program
 from edge_agent.broker_settings import BrokerSettings
 from edge_agent.outbox import Outbox
 from edge_agent.uplink import UplinkState
+from shelf.broker import Protocol
 from shelf.topics import Node
 
 DEPLOY = Path(__file__).parents[2] / "deploy" / "mosquitto"
@@ -40,32 +40,6 @@ jetstream {{ store_dir: "{folder}/jetstream" }}
 authorization {{ user: "e1", password: "correct horse" }}
 mqtt {{ host: 127.0.0.1, port: {port} }}
 """
-
-
-def find(program: Program) -> Path:
-    try:
-        return find_program(program)[1]
-    except BrokerError as error:
-        pytest.skip(str(error))
-
-
-@contextmanager
-def running(command: list[object], port: int) -> Iterator[None]:
-    """Run a broker until the block ends; it must accept connections first."""
-    process = subprocess.Popen([str(part) for part in command], stderr=subprocess.PIPE, text=True)
-    try:
-        wait_until(lambda: process.poll() is not None or accepts(port), "the broker accepts")
-        if process.poll() is not None:
-            pytest.fail(process.communicate()[1])
-        yield
-    finally:
-        process.terminate()
-        process.communicate()
-
-
-def accepts(port: int) -> bool:
-    probe = ["bash", "-c", f"exec 3<>/dev/tcp/127.0.0.1/{port}"]
-    return subprocess.run(probe, capture_output=True, check=False).returncode == 0
 
 
 @pytest.mark.parametrize("link", LINKS, ids=str)
