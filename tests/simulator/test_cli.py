@@ -45,3 +45,11 @@ def test_a_folder_of_others_is_left_alone(tmp_path: Path) -> None:
     assert isinstance(result.exception, ShelfwatchError)
     assert "site.yaml" in str(result.exception)
     assert (tmp_path / "site.yaml").read_text() == "tenant: acme\n"
+
+
+def test_something_must_be_asked_for() -> None:
+    """Neither a folder nor a port is wrong usage."""
+    result = CliRunner().invoke(app, [])
+    assert isinstance(result.exception, ShelfwatchError)
+    assert result.exception.exit_code == 2
+    assert "--out, --serve or both" in str(result.exception)

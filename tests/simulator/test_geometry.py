@@ -33,3 +33,13 @@ def test_canvas_covers_the_picture() -> None:
     on_canvas = CAMERA.undistort(corners) + CAMERA.margin_px
     assert (on_canvas >= 0).all()
     assert (on_canvas < CAMERA.canvas_size_px).all()
+
+
+def test_the_lens_table_is_that_of_undistort() -> None:
+    """Also where it goes from one strip of rows to the next, and in the last row."""
+    coarse, _ = CAMERA.lens_map
+    assert coarse.shape == (720, 1280, 2)
+    for y in (0, 63, 64, 65, 700, 719):
+        points = np.array([[x, y] for x in (0.0, 500.0, 1279.0)])
+        expected = np.floor(CAMERA.undistort(points) + CAMERA.margin_px)
+        assert coarse[y, [0, 500, 1279]] == pytest.approx(expected, abs=1)

@@ -7,6 +7,7 @@ from shelf import SlotId
 from simulator.furniture import Furniture
 from simulator.geometry import Camera
 from simulator.layout import FacingId
+from simulator.sprite import Sprite, cut
 from simulator.stage import Stage
 from simulator.store import Store
 
@@ -65,3 +66,15 @@ def test_an_item_taken_shows_the_next_one_deeper(store: Store, stage: Stage) -> 
     widths = [np.ptp(np.nonzero(s.bgra[:, :, 3] > 127)[1]) for s in (first, second)]
     assert widths[1] < widths[0]
     assert second.bgra[:, :, :3].sum() < first.bgra[:, :, :3].sum()
+
+
+def test_what_lies_outside_the_canvas_is_let_go() -> None:
+    """A sprite is cut to an area without moving, in memory of its own; one beside it is none."""
+    pixels = np.arange(6 * 8 * 4, dtype=np.uint8).reshape(6, 8, 4)
+    sprite = Sprite(-2, 3, pixels, owner=5)
+    found = cut(sprite, (0, 0, 4, 7))
+    assert found is not None
+    assert (found.box, found.owner) == ((0, 3, 4, 7), 5)
+    assert np.array_equal(found.bgra, pixels[:4, 2:6])
+    assert found.bgra.base is None
+    assert cut(sprite, (6, 0, 9, 9)) is None
