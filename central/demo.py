@@ -1,7 +1,7 @@
 """``shelfwatch demo``: a simulated store, its agent, a broker and this page, end to end.
 
-It runs the programs that a store would: ``simulate`` makes the store, ``central`` brings broker,
-collector and page, ``run`` is the agent.
+It runs the programs that a store would: ``simulate`` makes the store and is its cameras,
+``central`` brings broker, collector and page, ``run`` is the agent.
 """
 
 from __future__ import annotations
@@ -34,6 +34,15 @@ HOST = "127.0.0.1"
 
 STORE = "store"
 """Where in the demo's folder the simulated store is."""
+
+STORY = """\
+  from second  14   shoppers take all the Corn Flakes
+  from second  34   and all the Apple Juice
+  from second  52   Ground Coffee runs low
+  from second  68   a bag of Penne is left among the Tortilla Chips
+  second 128-150    staff restock the Corn Flakes
+"""
+"""What happens in the first minutes of the simulated store."""
 
 _STATE_WORDS = {
     "out_of_stock": "out of stock",
@@ -95,29 +104,34 @@ class Demo:
 
     def __init__(self, folder: Path, port: int, stopped: threading.Event) -> None:
         self.url = f"http://{HOST}:{port}/"
+        self.cameras_url = ""
         self.folder = folder
         self._port = port
         self._stopped = stopped
         self._children: list[Child] = []
-        self._client = httpx.Client(base_url=self.url, timeout=5)
+        self._client = httpx.Client(base_url=self.url, timeout=5, trust_env=False)
         self._open: dict[str, dict[str, Any]] = {}
 
     def start(self) -> None:
         """Make the store and start its programs; raises `DemoError` when one fails."""
         store = self.folder / STORE
         site_file = store / "site.yaml"
+        cameras_port, broker_port, health_port = free_port(), free_port(), free_port()
+        self.cameras_url = f"http://{HOST}:{cameras_port}/"
+        cameras = ["simulate", "--serve", str(cameras_port)]
         if not site_file.exists():
             typer.echo("Building the store: shelves, products, cameras, calibration ...")
-            self._run_to_the_end("simulate", ["simulate", "--out", str(store), "--hours", "0"])
+            cameras += ["--out", str(store)]
+        self._start("cameras", cameras)
+        self._wait_for("the cameras", self.cameras_url)
         if self._stopped.is_set():
             return
-        broker_port, health_port = free_port(), free_port()
-        site = write_site(site_file, broker_port, health_port)
+        site = write_site(site_file, broker_port, health_port, self.cameras_url)
         central_file = self.folder / "central.yaml"
         write_central(central_file, site, self._port, broker_port, health_port)
         typer.echo("Starting broker, collector and page ...")
         self._start("central", ["central", "--config", str(central_file)])
-        self._wait_for_page()
+        self._wait_for("the page", "/healthz")
         if self._stopped.is_set():
             return
         typer.echo("Starting the agent ...")
@@ -140,34 +154,23 @@ class Demo:
         self._client.close()
         stop_all(self._children)
 
-    def _start(self, name: str, arguments: list[str]) -> Child:
-        child = Child(name, arguments, self.folder / f"{name}.log")
-        self._children.append(child)
-        return child
-
-    def _run_to_the_end(self, name: str, arguments: list[str]) -> None:
-        child = self._start(name, arguments)
-        while child.exit_code is None and not self._stopped.wait(0.05):
-            pass
-        if child.exit_code:
-            raise _ended(child)
-        if child.exit_code == 0:
-            self._children.remove(child)
+    def _start(self, name: str, arguments: list[str]) -> None:
+        self._children.append(Child(name, arguments, self.folder / f"{name}.log"))
 
     def _check_children(self) -> None:
         for child in self._children:
             if child.exit_code is not None:
                 raise _ended(child)
 
-    def _wait_for_page(self) -> None:
+    def _wait_for(self, what: str, url: str) -> None:
         deadline = time.monotonic() + START_TIMEOUT_SECS
         while not self._stopped.wait(0.1):
             self._check_children()
             with suppress(httpx.TransportError):
-                if self._client.get("/healthz").is_success:
+                if self._client.get(url).is_success:
                     return
             if time.monotonic() > deadline:
-                raise DemoError(f"the page did not answer within {START_TIMEOUT_SECS:.0f} s")
+                raise DemoError(f"{what} did not answer within {START_TIMEOUT_SECS:.0f} s")
 
     def _say_changes(self) -> None:
         try:
@@ -187,17 +190,29 @@ class Demo:
                 _say("solved", f"{alert['name'] or alert['sku']}, after {secs:.0f} s")
 
 
-def write_site(path: Path, broker_port: int, health_port: int) -> dict[str, Any]:
-    """Point a site file at the demo's broker, give the agent a page, and return the site.
+def write_site(path: Path, broker_port: int, health_port: int, cameras_url: str) -> dict[str, Any]:
+    """Point a site file at the demo's broker and cameras, give the agent a page; return the site.
 
-    MQTT 3.1.1 is what both embedded brokers speak.
+    MQTT 3.1.1 is what both embedded brokers speak. Cameras that are not simulated stay.
     """
     site: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     broker = {"url": f"mqtt://{HOST}:{broker_port}", "protocol": "3.1.1"}
     site["broker"] = {**site.get("broker", {}), **broker}
     site["health"] = {"port": health_port}
+    for camera in site["cameras"]:
+        if _is_simulated(camera):
+            camera["source"] = {"type": "http", "url": f"{cameras_url}{camera['id']}.jpg"}
     path.write_text(yaml.safe_dump(site, sort_keys=False, allow_unicode=True), encoding="utf-8")
     return site
+
+
+def _is_simulated(camera: Mapping[str, Any]) -> bool:
+    """Return whether a camera is one of the demo's, of this run or an earlier one."""
+    source = camera["source"]
+    url = str(source.get("url", ""))
+    return source["type"] == "simulator" or (
+        url.startswith(f"http://{HOST}:") and url.endswith(f"/{camera['id']}.jpg")
+    )
 
 
 def write_central(
@@ -268,12 +283,14 @@ def _say(what: str, about: str) -> None:
 def _say_what_to_look_at(running: Demo) -> None:
     typer.echo(
         f"""
-  The page:   {running.url}
-  All files:  {running.folder}
+  The page:     {running.url}
+  The cameras:  {running.cameras_url}
+  All files:    {running.folder}
 
 For some seconds the page says "cannot see": the agent has not looked at every slot yet.
-Then, within two minutes, shoppers empty the corn flakes and the apple juice and leave one coffee;
-a wrong bag ends up among the tortilla chips; and somebody fills up the corn flakes again.
+Seconds count from its first look:
+
+{STORY}
 Each alert opens on the page with a picture, is printed here, and closes by itself when solved.
 Ctrl-C stops everything.
 """

@@ -28,7 +28,9 @@ from browser import (
 from web_rows import PLANOGRAM_CSV
 
 from central.config import load_central
-from central.demo import write_central, write_site
+from central.demo import STORY, write_central, write_site
+from simulator.scenario import Role
+from simulator.site import DEMO, demo_planogram
 
 SITE = {
     "tenant": "demo",
@@ -39,6 +41,13 @@ SITE = {
     "cameras": [{"id": "c1", "aisle": "a12", "bays": [1], "source": {"type": "folder"}}],
 }
 """A site that the central part can show, but no agent can watch: its source is incomplete."""
+
+
+CAMERAS_URL = "http://127.0.0.1:1903/"
+SERVED = {"type": "http", "url": f"{CAMERAS_URL}c1.jpg"}
+
+AGENT_LIMIT_BYTES = 500 * 1000 * 1000
+"""What an agent with two cameras of 1600x1200 may hold resident."""
 
 
 @contextmanager
@@ -56,17 +65,25 @@ def running_demo(log: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]
             process.wait(60)
 
 
-def processes_that_name(text: str) -> list[str]:
-    """Return the command lines of all processes that hold ``text``."""
-    found = []
+def processes_that_name(text: str) -> dict[int, str]:
+    """Return the command lines of all processes that hold ``text``, by process id."""
+    found = {}
     for file in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             words = file.read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             continue
-        if text in words and f"/{os.getpid()}/" not in str(file):
-            found.append(words)
+        pid = int(file.parent.name)
+        if text in words and pid != os.getpid():
+            found[pid] = words
     return found
+
+
+def resident_bytes(text: str) -> int:
+    """Return the resident memory of the one process whose command line holds ``text``."""
+    (pid,) = processes_that_name(text)
+    (kib,) = re.findall(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    return int(kib) * 1024
 
 
 def write_broken_site(folder: Path) -> Path:
@@ -100,20 +117,53 @@ def test_a_program_that_ends_early_ends_the_demo(tmp_path: Path) -> None:
     said = log.read_text()
     assert "agent ended unexpectedly (exit 2)" in said
     assert "cameras[0].source" in said
-    assert processes_that_name(str(tmp_path)) == []
+    assert processes_that_name(str(tmp_path)) == {}
 
 
 def test_the_files_of_the_demo_are_good_configurations(tmp_path: Path) -> None:
     """Broker and page agree with the site; all else of the site stays."""
     file = write_broken_site(tmp_path)
-    site = write_site(file, 1901, 1902)
+    site = write_site(file, 1901, 1902, CAMERAS_URL)
     assert site["broker"] == {"url": "mqtt://127.0.0.1:1901", "protocol": "3.1.1"}
     assert yaml.safe_load(file.read_text())["health"] == {"port": 1902}
     write_central(tmp_path / "central.yaml", site, 8080, 1901, 1902)
     central = load_central(tmp_path / "central.yaml")
-    assert central.broker.address == ("127.0.0.1", 1901)
+    assert (central.broker.host, central.broker.port) == ("127.0.0.1", 1901)
     assert [planogram.file for planogram in central.planograms] == [file.parent / "a12.csv"]
     assert [look.url for look in central.looks] == ["http://127.0.0.1:1902/cameras/c1/look.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ({"type": "simulator", "seed": 7, "camera": "c1"}, SERVED),
+        ({"type": "http", "url": "http://127.0.0.1:1800/c1.jpg"}, SERVED),
+        ({"type": "folder", "path": "frames"}, {"type": "folder", "path": "frames"}),
+        (
+            {"type": "http", "url": "http://10.0.0.7/c1.jpg"},
+            {"type": "http", "url": "http://10.0.0.7/c1.jpg"},
+        ),
+    ],
+)
+def test_simulated_cameras_are_those_that_the_demo_serves(
+    tmp_path: Path, source: dict[str, object], expected: dict[str, object]
+) -> None:
+    """Also those of an earlier run in the same folder; real cameras stay."""
+    file = tmp_path / "site.yaml"
+    file.write_text(yaml.safe_dump({**SITE, "cameras": [{"id": "c1", "source": source}]}))
+    assert write_site(file, 1901, 1902, CAMERAS_URL)["cameras"][0]["source"] == expected
+
+
+def test_the_demo_tells_the_story_that_is_played() -> None:
+    """Each line of the printed story is a part of the scenario, with its second and product."""
+    planogram = demo_planogram()
+    parts = [part for part in DEMO.first if part.at_secs <= 128]
+    lines = STORY.splitlines()
+    assert len(parts) == len(lines) == 5
+    for part, line in zip(parts, lines, strict=True):
+        assert int(re.findall(r"\d+", line)[0]) == part.at_secs
+        assert " ".join(planogram.slot(part.slot).name.split()[:2]) in line
+        assert ("restock" in line) == (part.role is Role.RESTOCKED)
 
 
 @pytest.mark.slow
@@ -135,9 +185,11 @@ def test_a_shelf_that_runs_empty_reaches_the_page(tmp_path: Path) -> None:
         )
         said = re.compile(r"(out of stock|running low|wrong product) +\S")
         wait_until(lambda: said.search(log.read_text()))
+        assert resident_bytes(f"run --site {tmp_path}") < AGENT_LIMIT_BYTES
+        assert "offline" not in (tmp_path / "store" / "agent.log").read_text()
         demo.send_signal(signal.SIGINT)
         assert demo.wait(60) == 0
-    assert processes_that_name(str(tmp_path)) == []
+    assert processes_that_name(str(tmp_path)) == {}
 
 
 @pytest.mark.slow
@@ -149,7 +201,7 @@ def test_a_signal_while_it_starts_stops_everything(tmp_path: Path, number: int) 
         wait_until(lambda: demo.poll() is not None or (folder / "central.log").exists(), 60)
         demo.send_signal(number)
         assert demo.wait(60) == 0, log.read_text()
-    assert processes_that_name(str(tmp_path)) == []
+    assert processes_that_name(str(tmp_path)) == {}
 
 
 @pytest.mark.slow
