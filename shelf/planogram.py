@@ -31,6 +31,7 @@ class PlannedSlot:
     ``x_mm`` is the slot's left edge, ``y_mm`` its lower edge above its own shelf board (above
     zero for a slot that stands on another), ``width_mm`` and ``height_mm`` the whole slot's.
     ``priority`` weighs its alerts (1 is usual). ``substitutes`` are SKUs that may stand in.
+    ``width_is_given`` is False where the width is an estimate because the file is silent.
     """
 
     id: SlotId
@@ -46,6 +47,7 @@ class PlannedSlot:
     gtin: str | None = None
     priority: float = 1.0
     substitutes: tuple[str, ...] = ()
+    width_is_given: bool = field(default=True, repr=False)
 
     @property
     def facings(self) -> int:
@@ -65,12 +67,16 @@ class PlannedSlot:
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """One shelf of a bay; ``y_mm`` is its board's upper face above the bay's bottom."""
+    """One shelf of a bay; ``y_mm`` is its board's upper face above the bay's bottom.
+
+    ``y_is_given`` is False where ``y_mm`` is an estimate because the file is silent.
+    """
 
     number: int
     y_mm: float
     height_mm: float
     slots: tuple[PlannedSlot, ...]
+    y_is_given: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +131,26 @@ class Planogram:
         raise KeyError(number)
 
     @cached_property
+    def has_heights(self) -> bool:
+        """True when every shelf board's height is given, none estimated."""
+        return all(shelf.y_is_given for bay in self.bays for shelf in bay.shelves)
+
+    @cached_property
+    def has_sizes(self) -> bool:
+        """True when every slot's width is given, none estimated."""
+        return all(slot.width_is_given for slot in self.slots)
+
+    @cached_property
     def names(self) -> dict[str, str]:
         """Product names by SKU."""
         return {slot.sku: slot.name for slot in self.slots}
 
     @cached_property
     def content_hash(self) -> str:
-        """``sha256:`` and 64 hex digits over every planned value, in slot order."""
+        """``sha256:`` and 64 hex digits over every planned value, in slot order.
+
+        Whether a value was given or estimated does not change it.
+        """
         digest = hashlib.sha256(self.units.value.encode())
         for bay in self.bays:
             digest.update(f"bay {bay.number} {bay.width_mm:.3f} {bay.height_mm:.3f}\n".encode())

@@ -175,7 +175,7 @@ def _lay_out_bay(
     width, height = size_mm or (right, next_free)
     ceilings = [*y_mm[1:], max(height, y_mm[-1] + tops[-1])]
     built = tuple(
-        Shelf(shelf_number, y, max(ceiling - y, 0.0), slots)
+        Shelf(shelf_number, y, max(ceiling - y, 0.0), slots, (number, shelf_number) in board_y)
         for (shelf_number, slots), y, ceiling in zip(shelves, y_mm, ceilings, strict=True)
     )
     return Bay(number, max(width, right), max(height, ceilings[-1]), built), problems
@@ -207,6 +207,7 @@ def _lay_out_shelf(rows: list[Row], usual_width_mm: float) -> tuple[PlannedSlot,
                 gtin=row.gtin,
                 priority=row.priority,
                 substitutes=row.substitutes,
+                width_is_given=row.width_mm is not None,
             )
         )
     return tuple(slots)

@@ -121,12 +121,12 @@ def write_csv(planogram: Planogram) -> str:
                         slot.facings_high,
                         f"{slot.x_mm:g}",
                         f"{slot.y_mm:g}",
-                        f"{slot.width_mm:g}",
+                        f"{slot.width_mm:g}" if slot.width_is_given else "",
                         f"{slot.height_mm:g}",
                         slot.min_facings,
                         f"{slot.priority:g}",
                         " ".join(slot.substitutes),
-                        f"{shelf.y_mm:g}",
+                        f"{shelf.y_mm:g}" if shelf.y_is_given else "",
                     ]
                 )
     return out.getvalue()

@@ -46,6 +46,35 @@ def test_csv_round_trip_keeps_the_content_hash() -> None:
     assert again.content_hash == planogram.content_hash
 
 
+def test_estimates_are_told_from_what_a_file_gives(crackers: Path) -> None:
+    """Board heights and widths that a file leaves out stay left out when it is written."""
+    silent = parse_csv(SMALL, "small.csv", "p")
+    assert (silent.has_heights, silent.has_sizes) == (False, True)
+    some = parse_csv(f"{HEADER},width_mm,shelf_y_mm\n1,1,1,A,a,1,,100\n1,2,1,B,b,1,80,", "s", "p")
+    assert (some.has_heights, some.has_sizes) == (False, False)
+    given = parse_csv(f"{HEADER},width_mm,shelf_y_mm\n1,1,1,A,a,1,80,100\n", "g.csv", "p")
+    assert (given.has_heights, given.has_sizes) == (True, True)
+    full = load_planogram(crackers / "planogram.json")
+    assert (full.has_heights, full.has_sizes) == (True, True)
+    for planogram in (silent, some, given):
+        again = parse_csv(write_csv(planogram), "again.csv", "p")
+        assert again == planogram
+        assert (again.has_heights, again.has_sizes) == (
+            planogram.has_heights,
+            planogram.has_sizes,
+        )
+
+
+def test_being_estimated_does_not_change_the_content_hash() -> None:
+    """A file that spells out what was estimated before says the same."""
+    silent = parse_csv(f"{HEADER}\n1,1,1,A,a,1\n", "s.csv", "p")
+    spelt = parse_csv(
+        f"# units: relative\n{HEADER},width_mm,shelf_y_mm\n1,1,1,A,a,1,100,0\n", "g.csv", "p"
+    )
+    assert not silent.has_heights and spelt.has_heights
+    assert silent.content_hash == spelt.content_hash
+
+
 @pytest.mark.parametrize("delimiter", [";", "\t"])
 def test_csv_of_other_delimiters_and_code_pages(tmp_path: Path, delimiter: str) -> None:
     """Semicolons, tabs, a byte order mark and Western code pages are read."""
