@@ -30,6 +30,8 @@ app = typer.Typer()
 
 TICK_SECS = 0.5
 START_TIMEOUT_SECS = 90.0
+ASK_SECS = 1.0
+"""How long a program that starts is waited for at a time; also the longest until Ctrl-C works."""
 HOST = "127.0.0.1"
 
 STORE = "store"
@@ -167,7 +169,7 @@ class Demo:
         while not self._stopped.wait(0.1):
             self._check_children()
             with suppress(httpx.TransportError):
-                if self._client.get(url).is_success:
+                if self._client.get(url, timeout=ASK_SECS).is_success:
                     return
             if time.monotonic() > deadline:
                 raise DemoError(f"{what} did not answer within {START_TIMEOUT_SECS:.0f} s")
