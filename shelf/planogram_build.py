@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import groupby, pairwise
 
@@ -70,11 +70,14 @@ def build_planogram(
     """Lay the slots out and check them against each other.
 
     ``where`` names the file. ``units`` None means mm when every row has a width, else relative.
-    An empty ``version`` becomes the first 8 digits of the content hash.
+    An empty ``version`` becomes the first 8 digits of the content hash. Texts lose line breaks
+    and outer spaces.
     Raises `PlanogramError` with every contradiction found.
     """
     if not rows:
         raise PlanogramError([Problem(where, "at least one slot", "none")])
+    rows = [_with_clean_texts(row) for row in rows]
+    version = _on_one_line(version)
     problems = contradictions(rows)
     if valid_from and valid_until and valid_until < valid_from:
         problems.append(
@@ -92,11 +95,23 @@ def build_planogram(
         problems.extend(overlaps)
     if problems:
         raise PlanogramError(problems)
-    planogram = Planogram(id, version, tuple(bays), unit, valid_from, valid_until)
+    planogram = Planogram(_on_one_line(id), version, tuple(bays), unit, valid_from, valid_until)
     if version:
         return planogram
-    digest = planogram.content_hash.removeprefix("sha256:")[:8]
-    return Planogram(id, digest, tuple(bays), unit, valid_from, valid_until)
+    return replace(planogram, version=planogram.content_hash.removeprefix("sha256:")[:8])
+
+
+def _on_one_line(text: str) -> str:
+    return " ".join(text.splitlines()).strip()
+
+
+def _with_clean_texts(row: Row) -> Row:
+    return replace(
+        row,
+        sku=_on_one_line(row.sku),
+        name=_on_one_line(row.name),
+        substitutes=tuple(_on_one_line(sku) for sku in row.substitutes),
+    )
 
 
 def contradictions(rows: Sequence[Row]) -> list[Problem]:

@@ -1,7 +1,8 @@
 """The native planogram file: CSV, one row a slot.
 
-Lines ``# id: NAME``, ``# version: NAME``, ``# valid_from: DATE``, ``# valid_until: DATE`` and
-``# units: mm|relative`` may stand before the header.
+Lines ``# id: NAME``, ``# version: NAME``, ``# valid_from: DATE``, ``# valid_until: DATE``,
+``# units: mm|relative`` and, once a bay, ``# bay_mm: NUMBER WIDTH HEIGHT`` may stand before the
+header. Several substitutes of one slot are separated by ``|``.
 """
 
 from __future__ import annotations
@@ -9,28 +10,15 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
 from datetime import date
 from difflib import get_close_matches
 
 from shelf.errors import PlanogramError, Problem
 from shelf.planogram import Planogram, Units
 from shelf.planogram_build import BoardRow, Row, build_planogram, contradictions
-from shelf.slots import SlotId
+from shelf.planogram_csv_row import BETWEEN_SUBSTITUTES, OPTIONAL, REQUIRED, Cells, read_row
 
-REQUIRED = ("bay", "shelf", "slot", "sku", "name", "facings_wide")
-OPTIONAL = (
-    "gtin",
-    "facings_high",
-    "x_mm",
-    "y_mm",
-    "width_mm",
-    "height_mm",
-    "min_facings",
-    "priority",
-    "substitutes",
-    "shelf_y_mm",
-)
 _META = ("id", "version", "valid_from", "valid_until", "units")
 
 
@@ -39,34 +27,31 @@ def parse_csv(text: str, where: str, default_id: str) -> Planogram:
 
     Raises `PlanogramError` with all problems of the file.
     """
-    lines = text.lstrip("\ufeff").splitlines()
-    meta, problems = _read_meta(lines, where)
-    numbered = [
-        (number, line)
-        for number, line in enumerate(lines, start=1)
-        if line.strip() and not line.lstrip().startswith("#")
-    ]
-    if not numbered:
+    lines = text.lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    meta, sizes_mm, problems = _read_meta(lines, where)
+    first = next((line for line in lines if not _is_remark(line)), None)
+    if first is None:
         raise PlanogramError([Problem(where, "a header line and one row a slot", "an empty file")])
-    delimiter = max(",;\t", key=numbered[0][1].count)
-    table = list(
-        csv.reader(io.StringIO("\n".join(line for _, line in numbered)), delimiter=delimiter)
-    )
-    header = [cell.strip().lower() for cell in table[0]]
+    delimiter = max(",;\t", key=first.count)
+    try:
+        (_, titles), *table = _records(lines, delimiter)
+    except csv.Error as error:
+        raise PlanogramError([Problem(where, "CSV", str(error))]) from error
+    header = [title.strip().lower() for title in titles]
     problems += _header_problems(header, where)
     if problems:
         raise PlanogramError(problems)
     rows: list[Row] = []
     boards: dict[tuple[int, int], BoardRow] = {}
-    for (number, _), cells in zip(numbered[1:], table[1:], strict=False):
+    for number, cells in table:
         place = f"{where}: row {number}"
         if len(cells) != len(header):
             problems.append(
                 Problem(place, f"{len(header)} cells as in the header", str(len(cells)))
             )
             continue
-        cell = _Cells(dict(zip(header, (c.strip() for c in cells), strict=True)), place)
-        row = _read_row(cell)
+        cell = Cells(dict(zip(header, (c.strip() for c in cells), strict=True)), place)
+        row = read_row(cell)
         board_y = cell.length("shelf_y_mm", minimum=-math.inf)
         problems += cell.problems
         if row is None:
@@ -85,25 +70,36 @@ def parse_csv(text: str, where: str, default_id: str) -> Planogram:
                 )
     if problems:
         raise PlanogramError(problems + contradictions(rows))
+    for bay in sizes_mm.keys() - {row.id.bay for row in rows}:
+        problems.append(Problem(f"{where}: bay_mm", "a bay that has slots", str(bay)))
+    if problems:
+        raise PlanogramError(problems)
     return build_planogram(
         where,
         rows,
-        id=meta.get("id", default_id),
+        id=meta.get("id") or default_id,
         version=meta.get("version", ""),
         units=Units(meta["units"]) if "units" in meta else None,
         boards=list(boards.values()),
+        bay_sizes_mm=sizes_mm,
         valid_from=date.fromisoformat(meta["valid_from"]) if "valid_from" in meta else None,
         valid_until=date.fromisoformat(meta["valid_until"]) if "valid_until" in meta else None,
     )
 
 
 def write_csv(planogram: Planogram) -> str:
-    """Return ``planogram`` as a native CSV file; `parse_csv` reads the same planogram back."""
+    """Return ``planogram`` as a native CSV file; `parse_csv` reads the same planogram back.
+
+    Board heights and widths that no file gave are left out, and are estimated again.
+    Raises ``ValueError`` for a substitute that contains ``|``.
+    """
     out = io.StringIO()
     for key in _META:
         value = getattr(planogram, key)
         if value is not None:
             out.write(f"# {key}: {value}\n")
+    for bay in planogram.bays:
+        out.write(f"# bay_mm: {bay.number} {_exact(bay.width_mm)} {_exact(bay.height_mm)}\n")
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([*REQUIRED, *OPTIONAL])
     for bay in planogram.bays:
@@ -119,41 +115,90 @@ def write_csv(planogram: Planogram) -> str:
                         slot.facings_wide,
                         slot.gtin or "",
                         slot.facings_high,
-                        f"{slot.x_mm:g}",
-                        f"{slot.y_mm:g}",
-                        f"{slot.width_mm:g}" if slot.width_is_given else "",
-                        f"{slot.height_mm:g}",
+                        _exact(slot.x_mm),
+                        _exact(slot.y_mm),
+                        _exact(slot.width_mm) if slot.width_is_given else "",
+                        _exact(slot.height_mm),
                         slot.min_facings,
-                        f"{slot.priority:g}",
-                        " ".join(slot.substitutes),
-                        f"{shelf.y_mm:g}" if shelf.y_is_given else "",
+                        _exact(slot.priority),
+                        _joined(slot.substitutes),
+                        _exact(shelf.y_mm) if shelf.y_is_given else "",
                     ]
                 )
     return out.getvalue()
 
 
-def _read_meta(lines: list[str], where: str) -> tuple[dict[str, str], list[Problem]]:
+def _exact(value: float) -> str:
+    """The shortest text that reads back as the same number."""
+    return repr(value).removesuffix(".0")
+
+
+def _joined(substitutes: Sequence[str]) -> str:
+    for sku in substitutes:
+        if BETWEEN_SUBSTITUTES in sku:
+            raise ValueError(f"expected substitutes without {BETWEEN_SUBSTITUTES}, got {sku!r}")
+    return BETWEEN_SUBSTITUTES.join(substitutes)
+
+
+def _is_remark(line: str) -> bool:
+    return not line.strip() or line.lstrip().startswith("#")
+
+
+def _records(lines: Sequence[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Give the line number and the cells of header and rows; a quoted cell may span lines."""
+    begins_at = 0
+
+    def feed() -> Iterator[str]:
+        nonlocal begins_at
+        for number, line in enumerate(lines, start=1):
+            if begins_at or not _is_remark(line):
+                begins_at = begins_at or number
+                yield line + "\n"
+
+    for cells in csv.reader(feed(), delimiter=delimiter):
+        yield begins_at, cells
+        begins_at = 0
+
+
+def _read_meta(
+    lines: Sequence[str], where: str
+) -> tuple[dict[str, str], dict[int, tuple[float, float]], list[Problem]]:
     meta: dict[str, str] = {}
+    sizes_mm: dict[int, tuple[float, float]] = {}
     problems = []
     for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        if not line.lstrip().startswith("#"):
+        if not _is_remark(line):
             break
         key, colon, value = line.lstrip("# \t").partition(":")
         key, value = key.strip().lower(), value.strip()
+        place = f"{where}: line {number}: {key}"
+        if colon and key == "bay_mm":
+            size = _bay_size(value)
+            if size is None:
+                problems.append(
+                    Problem(place, "bay, width and height like '1 1250 2000'", repr(value))
+                )
+            elif size[0] in sizes_mm:
+                problems.append(Problem(place, "each bay once", f"bay {size[0]} twice"))
+            else:
+                sizes_mm[size[0]] = size[1:]
         if not colon or key not in _META:
             continue
         meta[key] = value
         if key.startswith("valid_") and _date_fault(value):
-            problems.append(
-                Problem(f"{where}: line {number}: {key}", "a date like 2026-11-21", repr(value))
-            )
+            problems.append(Problem(place, "a date like 2026-11-21", repr(value)))
         if key == "units" and value not in tuple(Units):
-            problems.append(
-                Problem(f"{where}: line {number}: units", "mm or relative", repr(value))
-            )
-    return meta, problems
+            problems.append(Problem(place, "mm or relative", repr(value)))
+    return meta, sizes_mm, problems
+
+
+def _bay_size(text: str) -> tuple[int, float, float] | None:
+    try:
+        bay, width, height = text.split()
+        size = int(bay), float(width), float(height)
+    except ValueError:
+        return None
+    return size if all(math.isfinite(part) and part > 0 for part in size) else None
 
 
 def _date_fault(text: str) -> bool:
@@ -180,83 +225,3 @@ def _header_problems(header: list[str], where: str) -> list[Problem]:
         elif header.count(name) > 1:
             problems.append(Problem(f"{where}: header", f"{name!r} once", "it twice"))
     return problems
-
-
-class _Cells:
-    """The cells of one row, read one by one; what is wrong collects in ``problems``."""
-
-    def __init__(self, cells: Mapping[str, str], where: str) -> None:
-        self._cells = cells
-        self.where = where
-        self.problems: list[Problem] = []
-
-    def text(self, name: str) -> str:
-        return self._cells.get(name, "")
-
-    def required_text(self, name: str) -> str:
-        value = self.text(name)
-        if not value:
-            self.problems.append(Problem(f"{self.where}: {name}", "a text", "nothing"))
-        return value
-
-    def count(self, name: str, default: int | None, maximum: int = 999) -> int | None:
-        value = self.text(name)
-        if not value and (default is not None or name not in REQUIRED):
-            return default
-        try:
-            number = int(value)
-        except ValueError:
-            number = 0
-        if not 1 <= number <= maximum:
-            self.problems.append(
-                Problem(f"{self.where}: {name}", f"a whole number 1-{maximum}", repr(value))
-            )
-            return None
-        return number
-
-    def length(self, name: str, *, minimum: float, default: float | None = None) -> float | None:
-        value = self.text(name)
-        if not value:
-            return default
-        try:
-            number = float(value)
-        except ValueError:
-            number = math.nan
-        if not (math.isfinite(number) and number >= minimum):
-            kind = "a number" if minimum == -math.inf else f"a number of at least {minimum:g}"
-            self.problems.append(Problem(f"{self.where}: {name}", kind, repr(value)))
-            return default
-        return number
-
-
-def _read_row(cell: _Cells) -> Row | None:
-    bay, shelf, slot = (cell.count(name, None) for name in ("bay", "shelf", "slot"))
-    sku, name = cell.required_text("sku"), cell.required_text("name")
-    facings_wide = cell.count("facings_wide", None)
-    facings_high = cell.count("facings_high", 1)
-    min_facings = cell.count("min_facings", None)
-    x_mm = cell.length("x_mm", minimum=-math.inf)
-    y_mm = cell.length("y_mm", minimum=0.0, default=0.0)
-    width_mm = cell.length("width_mm", minimum=0.1)
-    height_mm = cell.length("height_mm", minimum=0.1)
-    priority = cell.length("priority", minimum=0.0, default=1.0)
-    if cell.problems or None in (bay, shelf, slot, facings_wide, facings_high):
-        return None
-    assert bay and shelf and slot and facings_wide and facings_high
-    assert y_mm is not None and priority is not None
-    return Row(
-        where=cell.where,
-        id=SlotId(bay, shelf, slot),
-        sku=sku,
-        name=name,
-        facings_wide=facings_wide,
-        facings_high=facings_high,
-        min_facings=min_facings,
-        gtin=cell.text("gtin") or None,
-        priority=priority,
-        substitutes=tuple(cell.text("substitutes").replace("|", " ").split()),
-        x_mm=x_mm,
-        y_mm=y_mm,
-        width_mm=width_mm,
-        height_mm=height_mm,
-    )

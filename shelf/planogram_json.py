@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from shelf.errors import PlanogramError, Problem
 from shelf.planogram import Planogram, Units
@@ -18,6 +18,7 @@ from shelf.settings import problems_of
 from shelf.slots import SlotId
 
 Size = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Key = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Place = Annotated[float, Field(allow_inf_nan=False)]
 
 LEVEL_SHARE = 0.25
@@ -33,14 +34,14 @@ class _Item(BaseModel):
 
 
 class _Product(_Item):
-    id: str
+    id: Key
     name: str
     w: Size
     h: Size
 
 
 class _Fixture(_Item):
-    id: str
+    id: Key
     x: Place
     y: Place
     w: Size
@@ -48,9 +49,9 @@ class _Fixture(_Item):
 
 
 class _Position(_Item):
-    id: str
-    product_id: str
-    fixture_id: str
+    id: Key
+    product_id: Key
+    fixture_id: Key
     x: Place
     y: Place
 
@@ -140,7 +141,7 @@ def _build(parsed: _File, where: str, default_id: str) -> Planogram:
                     where=f"{where}: position {position.id}",
                     id=SlotId(1, shelf_number, number),
                     sku=product.id,
-                    name=product.name,
+                    name=product.name.strip() or product.id,
                     facings_wide=1,
                     x_mm=position.x - left,
                     width_mm=product.w,

@@ -1,6 +1,7 @@
 """Planogram files: what is read, what is refused and with which words."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,27 @@ def test_csv_round_trip_keeps_the_content_hash() -> None:
     again = parse_csv(write_csv(planogram), "again.csv", "y")
     assert again == planogram
     assert again.content_hash == planogram.content_hash
+
+
+def test_substitutes_are_told_apart_by_bars_only() -> None:
+    """A SKU may hold a space; one with a bar cannot be written and is not split silently."""
+    text = f"{HEADER},substitutes\n1,1,1,A,a,1,B 1 | C\n"
+    planogram = parse_csv(text, "s.csv", "s")
+    (slot,) = planogram.slots
+    assert slot.substitutes == ("B 1", "C")
+    assert parse_csv(write_csv(planogram), "again.csv", "s") == planogram
+    (shelf,) = planogram.bays[0].shelves
+    barred = replace(shelf, slots=(replace(slot, substitutes=("B|1",)),))
+    with pytest.raises(ValueError, match=r"B\|1"):
+        write_csv(replace(planogram, bays=(replace(planogram.bays[0], shelves=(barred,)),)))
+
+
+def test_a_quoted_cell_may_span_lines() -> None:
+    """Its line break becomes a space, its `#` is no remark, and rows keep their numbers."""
+    text = f'{HEADER}\n1,1,1,A,"Apple\n# 1",1\n\n# a remark\n1,1,x,B,b,1\n'
+    with pytest.raises(PlanogramError, match="row 6: slot"):
+        parse_csv(text, "q.csv", "q")
+    assert parse_csv(text.replace("x", "2"), "q.csv", "q").names["A"] == "Apple # 1"
 
 
 def test_estimates_are_told_from_what_a_file_gives(crackers: Path) -> None:
@@ -101,8 +123,12 @@ def test_csv_of_other_delimiters_and_code_pages(tmp_path: Path, delimiter: str) 
         (f"{HEADER},min_facings\n1,1,1,A,a,1,2", "at most the 1 planned facings"),
         (f"{HEADER}\n1,1,1,A,a,1\n1,1,2,A,b,1", "one name for each SKU"),
         (f"{HEADER},x_mm,width_mm\n1,1,1,A,a,1,0,100\n1,1,2,B,b,1,20,100", "right of slot"),
+        (f"# bay_mm: 1 wide high\n{HEADER}\n1,1,1,A,a,1", "line 1: bay_mm: expected bay, width"),
+        (f"# bay_mm: 1 0 9\n{HEADER}\n1,1,1,A,a,1", "found '1 0 9'"),
+        (f"# bay_mm: 1 8 9\n# bay_mm: 1 8 9\n{HEADER}\n1,1,1,A,a,1", "each bay once"),
+        (f"# bay_mm: 2 8 9\n{HEADER}\n1,1,1,A,a,1", "a bay that has slots, found 2"),
         (f"# valid_from: soon\n{HEADER}\n1,1,1,A,a,1", "a date like"),
-        (f"{HEADER},width_mm\n1,1,1,A,a,1,nan", "a number of at least 0.1, found 'nan'"),
+        (f"{HEADER},width_mm\n1,1,1,A,a,1,nan", "a number above 0, found 'nan'"),
     ],
 )
 def test_bad_csv_is_refused_in_words(text: str, words: str) -> None:
