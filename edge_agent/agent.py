@@ -18,6 +18,7 @@ from detector import Detector, SessionOptions
 from edge_agent import metrics
 from edge_agent.bookkeeper import Bookkeeper
 from edge_agent.capture import CameraReport, Capture
+from edge_agent.check import camera_problems
 from edge_agent.clock import utc_now
 from edge_agent.config import CameraSettings, Site
 from edge_agent.frames import Frame
@@ -26,12 +27,12 @@ from edge_agent.health import CameraHealth, Health, HealthServer
 from edge_agent.health import Uplink as LinkHealth
 from edge_agent.look import Looker
 from edge_agent.mailbox import MailboxSet
-from edge_agent.outbox import Outbox
+from edge_agent.outbox import Outbox, OutboxError
 from edge_agent.picture import draw_slots, encode_jpeg
 from edge_agent.recognise import Recogniser
 from edge_agent.station import Looked, Station
 from edge_agent.uplink import Uplink, UplinkState
-from shelf import Planogram, load_planogram
+from shelf import ConfigError, Planogram, load_planogram
 
 _log = structlog.get_logger(__name__)
 
@@ -42,11 +43,15 @@ QUEUE_LOOKS = 64
 
 
 def build_station(
-    camera: CameraSettings, planogram: Planogram, detector: Detector, site: Site
+    camera: CameraSettings,
+    planogram: Planogram,
+    detector: Detector,
+    recogniser: Recogniser | None,
 ) -> Station:
-    """Return the pipeline of one camera; raises `ShelfwatchError` for files that do not fit."""
+    """Return the pipeline of one camera; raises `ConfigError` for files that do not fit."""
     calibration = None if camera.calibration is None else Calibration.load(camera.calibration)
-    recogniser = None if site.catalog is None else Recogniser.load(site.catalog, planogram)
+    if problems := camera_problems(camera, planogram, calibration):
+        raise ConfigError(problems)
     bays = [planogram.bay(number) for number in camera.bays]
     return Station(camera, Looker(detector, bays, recogniser, calibration), Gate())
 
@@ -61,8 +66,17 @@ class Agent:
         self._fault = ""
         self._planograms = {p.aisle: load_planogram(p.file) for p in site.planograms}
         self._detector = Detector.load(site.model, SessionOptions())
+        recognisers = {
+            aisle: Recogniser.load(site.catalog, planogram) if site.catalog else None
+            for aisle, planogram in self._planograms.items()
+        }
         self._stations = {
-            camera.id: build_station(camera, self._planograms[camera.aisle], self._detector, site)
+            camera.id: build_station(
+                camera,
+                self._planograms[camera.aisle],
+                self._detector,
+                recognisers[camera.aisle],
+            )
             for camera in site.cameras
         }
         self._mailboxes: MailboxSet[Frame] = MailboxSet(self._stations)
@@ -129,11 +143,18 @@ class Agent:
         self._mailboxes.close()
         for thread in (*workers, keeper):
             thread.join()
+        self._save()
         self._uplink.stop()
         if self._health is not None:
             self._health.close()
         self._outbox.close()
         _log.info("agent stopped", node=self._site.node)
+
+    def _save(self) -> None:
+        try:
+            self._books.save()
+        except OutboxError as error:
+            _log.warning("last looks could not be saved", error=str(error))
 
     def _put(self, frame: Frame) -> None:
         self._mailboxes.put(frame.camera, frame)
@@ -148,8 +169,8 @@ class Agent:
                 with metrics.LOOK_SECS.time():
                     looked = self._stations[camera].work(frame)
                 metrics.LOOKS.labels(camera, "read" if looked.inferred else "unread").inc()
-                self._show(looked)
                 self._hand_over(looked)
+                self._show(looked)
             except Exception:  # noqa: BLE001 - a fault in one look must not end the watch
                 self._stations[camera].look_failed()
                 metrics.FAILED_LOOKS.labels(camera).inc()
@@ -186,7 +207,8 @@ class Agent:
                 if time.monotonic() - ticked >= TICK_SECS:
                     ticked = time.monotonic()
                     self._books.tick(ticked, utc_now())
-                self._fault = ""
+                if not self._books.has_unwritten:
+                    self._fault = ""
             except Exception:  # noqa: BLE001 - a full disk: what is unwritten is kept
                 self._fault = "states cannot be written; see the log"
                 _log.exception("state could not be written")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,19 +11,27 @@ from calibration import Calibration
 from edge_agent import metrics
 from edge_agent.clock import clock_state
 from edge_agent.config import CameraSettings, Site
-from edge_agent.ledger import Change, Judged, Ledger
+from edge_agent.evidence import Evidence
+from edge_agent.ledger import Change, Ledger, Watch
+from edge_agent.occupancy import Rules
 from edge_agent.outbox import NewEvent, Outbox
-from edge_agent.picture import evidence_jpeg
 from edge_agent.station import Looked
-from shelf import BoxPx, CameraState, Planogram, SlotId, SlotReading, State
-from shelf.ids import uuid7
+from shelf import Bay, CameraState, Planogram
 from shelf.slots import bay_id
 from shelf.topics import Node
-from shelf.wire import CameraStatus, SlotEvidence
+from shelf.wire import CameraStatus
 
 SNAPSHOT_EVERY_SECS = 3600.0
-BEFORE_EVERY_SECS = 300.0
-"""How old the "before" picture of a stocked slot may grow before a new look replaces it."""
+
+LOOKS_APART = 2.5
+"""A camera counts as having watched between two looks that are at most so many paces apart."""
+
+BUSY_GAP_SECS = 30.0
+"""Nor is a busy computer that needs so long for a look blind, if that is at most half of what
+confirms a problem."""
+
+UNWRITTEN_EVENTS = 2000
+"""While the disk takes nothing, pictures beyond this many events are given up; changes never."""
 
 UNCALIBRATED = "none"
 
@@ -43,11 +50,24 @@ class Retainer(Protocol):
 
 @dataclass(slots=True)
 class _Camera:
-    settings: CameraSettings
-    judged: Judged
-    state: CameraState
-    detail: str
+    """Two things can be wrong with a camera: getting its pictures, and what they show."""
+
+    watch: Watch
+    link: CameraState
+    link_detail: str
+    sight: CameraState
+    sight_detail: str
     since_utc: datetime
+
+    @property
+    def state(self) -> CameraState:
+        """The worse of the two: a picture that does not come shows nothing."""
+        return self.link if self.link is not CameraState.OK else self.sight
+
+    @property
+    def detail(self) -> str:
+        """Why."""
+        return self.link_detail if self.link is not CameraState.OK else self.sight_detail
 
 
 class Bookkeeper:
@@ -67,22 +87,29 @@ class Bookkeeper:
         self._planograms = planograms
         self._outbox = outbox
         self._uplink = uplink
-        self._ledger = Ledger(planograms, site.decide, now_secs, now_utc, clock=clock_state)
-        self._unwritten: list[Change] = []
-        self._unwritten_events: list[NewEvent] = []
-        self._before: dict[tuple[str, SlotId], tuple[float, bytes]] = {}
         self._cameras = {
             camera.id: _Camera(
-                camera,
-                Judged(camera.id, model, _calibration_version(camera)),
+                watch_of(camera, model, site.decide),
                 CameraState.OFFLINE,
                 "no look yet",
+                CameraState.OK,
+                "",
                 now_utc,
             )
             for camera in site.cameras
         }
-        self._snapshot_secs = now_secs
-        outbox.forget_states(self._ledger.resume(outbox.load_states(), now_secs))
+        watches = [camera.watch for camera in self._cameras.values()]
+        self._ledger = Ledger(
+            planograms, watches, site.decide, now_secs, now_utc, clock=clock_state
+        )
+        self._evidence = Evidence()
+        self._unwritten: list[Change] = []
+        self._unwritten_events: list[NewEvent] = []
+        self._snapshot_secs = self._saved_secs = now_secs
+        self._save_every_secs = min(max(site.decide.stale_secs / 4, 30.0), 300.0)
+        changes, gone = self._ledger.resume(outbox.load_states(), now_secs, now_utc)
+        self._write(changes, [])
+        outbox.forget_states(gone)
         self._publish_snapshots(now_utc)
 
     @property
@@ -90,113 +117,88 @@ class Bookkeeper:
         """State and detail of each camera."""
         return {name: (camera.state, camera.detail) for name, camera in self._cameras.items()}
 
+    @property
+    def has_unwritten(self) -> bool:
+        """True while changes wait for a disk that takes them."""
+        return bool(self._unwritten_events)
+
     def looked(self, looked: Looked) -> list[Change]:
         """Take in one look; its changes are on the disk when this returns."""
         camera = self._cameras[looked.camera]
-        now_utc = looked.captured_at_utc
-        self.reported(looked.camera, looked.state, looked.detail, now_utc)
-        aisle = camera.settings.aisle
-        if looked.state is CameraState.MOVED:
-            changes = self._ledger.lose(aisle, camera.settings.bays, looked.detail, now_utc)
-        else:
-            changes = self._ledger.apply(
-                aisle, looked.readings, camera.judged, looked.monotonic_secs, now_utc
-            )
-        by_slot = {reading.slot: reading for reading in looked.readings}
-        self._write(changes, [self._evidence(change, by_slot, looked) for change in changes])
-        self._keep_before(aisle, looked)
+        watch, now_utc = camera.watch, looked.captured_at_utc
+        before = (camera.state, camera.detail)
+        camera.sight, camera.sight_detail = looked.state, looked.detail
+        self._publish_camera(looked.camera, before, now_utc)
+        changes = self._ledger.take(
+            watch,
+            looked.readings,
+            looked.monotonic_secs,
+            now_utc,
+            lost_bays=looked.lost_bays,
+            why_lost=looked.detail,
+        )
+        self._write(changes, self._evidence.of_look(looked, watch.aisle, changes))
+        if looked.inferred:
+            held = {r.slot: self._ledger.state(watch.aisle, r.slot).state for r in looked.readings}
+            self._evidence.remember(looked, watch.aisle, held)
         return changes
 
     def reported(self, name: str, state: CameraState, detail: str, at_utc: datetime) -> None:
-        """Take in the state of a camera; a change is published."""
+        """Take in what capture says of a camera; a change is published."""
         camera = self._cameras[name]
-        if camera.state is state and camera.detail == detail:
-            return
-        if camera.state is not state:
-            camera.since_utc = at_utc
-        camera.state, camera.detail = state, detail
-        status = CameraStatus(
-            camera=name, state=state, since=camera.since_utc, time=at_utc, detail=detail
-        )
-        self._uplink.publish_retained(self._node.camera(name), status.to_json())
+        before = (camera.state, camera.detail)
+        camera.link, camera.link_detail = state, detail
+        self._publish_camera(name, before, at_utc)
 
     def tick(self, now_secs: float, now_utc: datetime) -> list[Change]:
-        """Let time pass: slots grow stale, snapshots are repeated."""
+        """Let time pass: slots grow stale, what is on the disk is kept fresh."""
         changes = self._ledger.tick(now_secs, now_utc)
         self._write(changes, [])
+        if now_secs - self._saved_secs >= self._save_every_secs:
+            self._saved_secs = now_secs
+            self.save()
         if now_secs - self._snapshot_secs >= SNAPSHOT_EVERY_SECS:
             self._snapshot_secs = now_secs
             self._publish_snapshots(now_utc)
         return changes
 
-    def _write(self, changes: list[Change], evidence: list[NewEvent | None]) -> None:
+    def save(self) -> None:
+        """Write when each slot was last seen, so that a restart knows how old its states are."""
+        self._outbox.append([], self._ledger.all_rows())
+
+    def _publish_camera(self, name: str, before: tuple[CameraState, str], at_utc: datetime) -> None:
+        camera = self._cameras[name]
+        if (camera.state, camera.detail) == before:
+            return
+        if camera.state is not before[0]:
+            camera.since_utc = at_utc
+        status = CameraStatus(
+            camera=name,
+            state=camera.state,
+            since=camera.since_utc,
+            time=at_utc,
+            detail=camera.detail,
+        )
+        self._uplink.publish_retained(self._node.camera(name), status.to_json())
+
+    def _write(self, changes: list[Change], evidence: list[NewEvent]) -> None:
+        """Write what has changed; what a full disk refuses is kept for the next time."""
         self._unwritten += changes
         self._unwritten_events += [change.event for change in changes]
-        self._unwritten_events += [event for event in evidence if event is not None]
-        self._flush()
-
-    def _flush(self) -> None:
-        """Write what has changed; what a full disk refuses is kept for the next time."""
-        changes = self._unwritten
-        if not changes:
+        if len(self._unwritten_events) + len(evidence) <= UNWRITTEN_EVENTS:
+            self._unwritten_events += evidence
+        else:
+            metrics.DROPPED_PICTURES.inc(len(evidence))
+        if not self._unwritten_events:
             return
-        self._outbox.append(self._unwritten_events, self._ledger.rows(changes))
+        written = self._unwritten
+        self._outbox.append(self._unwritten_events, self._ledger.rows(written))
         self._unwritten, self._unwritten_events = [], []
         self._uplink.notify()
-        for change in changes:
+        for change in written:
             metrics.EVENTS.labels(change.state.state.value).inc()
-        now_utc = changes[-1].event.time
-        for aisle, bay in sorted({(change.aisle, change.state.slot.bay) for change in changes}):
-            self._publish_snapshot(aisle, bay, now_utc)
-
-    def _evidence(
-        self, change: Change, readings: Mapping[SlotId, SlotReading], looked: Looked
-    ) -> NewEvent | None:
-        """A picture of the slot now and before, for a problem that was just seen."""
-        reading = readings.get(change.state.slot)
-        if not change.state.state.is_problem or reading is None or reading.box_xyxy_px is None:
-            return None
-        now = self._crop(looked, reading.box_xyxy_px)
-        if now is None:
-            return None
-        before = self._before.get((change.aisle, change.state.slot))
-        data = SlotEvidence(
-            changed=change.event.id,
-            now=base64.b64encode(now).decode(),
-            before=None if before is None else base64.b64encode(before[1]).decode(),
-        )
-        return NewEvent(
-            id=str(uuid7()),
-            time=change.event.time,
-            aisle=change.aisle,
-            subject=change.event.subject,
-            data=data,
-        )
-
-    def _keep_before(self, aisle: str, looked: Looked) -> None:
-        """Remember what a stocked slot looked like, from settled looks only."""
-        if not looked.inferred:
-            return
-        for reading in looked.readings:
-            if reading.state is not State.STOCKED or reading.box_xyxy_px is None:
-                continue
-            if reading.visibility < 0.99:
-                continue
-            if self._ledger.state(aisle, reading.slot).state is not State.STOCKED:
-                continue
-            kept = self._before.get((aisle, reading.slot))
-            if kept is not None and looked.monotonic_secs - kept[0] < BEFORE_EVERY_SECS:
-                continue
-            picture = self._crop(looked, reading.box_xyxy_px)
-            if picture is not None:
-                self._before[aisle, reading.slot] = (looked.monotonic_secs, picture)
-
-    @staticmethod
-    def _crop(looked: Looked, box: BoxPx) -> bytes | None:
-        try:
-            return evidence_jpeg(looked.image_bgr, box)
-        except ValueError:
-            return None
+        for aisle, bay in sorted({(change.aisle, change.state.slot.bay) for change in written}):
+            self._publish_snapshot(aisle, bay, written[-1].event.time)
 
     def _publish_snapshots(self, now_utc: datetime) -> None:
         for aisle, planogram in self._planograms.items():
@@ -204,13 +206,32 @@ class Bookkeeper:
                 self._publish_snapshot(aisle, bay.number, now_utc)
 
     def _publish_snapshot(self, aisle: str, bay: int, now_utc: datetime) -> None:
+        topic = self._node.bay_state(aisle, bay_id(bay))
+        if all(planned.number != bay for planned in self._bays(aisle)):
+            self._uplink.publish_retained(topic, b"")  # takes back what is retained
+            return
         snapshot = self._ledger.snapshot(
             aisle, bay, self._outbox.epoch, self._outbox.last_sequence, now_utc
         )
-        self._uplink.publish_retained(self._node.bay_state(aisle, bay_id(bay)), snapshot.to_json())
+        self._uplink.publish_retained(topic, snapshot.to_json())
+
+    def _bays(self, aisle: str) -> tuple[Bay, ...]:
+        planogram = self._planograms.get(aisle)
+        return planogram.bays if planogram else ()
 
 
-def _calibration_version(camera: CameraSettings) -> str:
-    if camera.calibration is None:
-        return UNCALIBRATED
-    return Calibration.load(camera.calibration).version
+def watch_of(camera: CameraSettings, model: str, rules: Rules) -> Watch:
+    """Return what a camera watches and with what; reads its calibration's version."""
+    calibration = UNCALIBRATED
+    if camera.calibration is not None:
+        calibration = Calibration.load(camera.calibration).version
+    return Watch(
+        camera=camera.id,
+        aisle=camera.aisle,
+        bays=camera.bays,
+        model=model,
+        calibration=calibration,
+        max_gap_secs=max(
+            LOOKS_APART * camera.look_every_secs, min(BUSY_GAP_SECS, rules.confirm_secs / 2)
+        ),
+    )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,7 +13,7 @@ from calibration import Calibration
 from detector import Detector, DetectorError
 from edge_agent.config import CameraSettings, Site
 from edge_agent.recognise import Recogniser
-from shelf import Planogram, ShelfwatchError, load_planogram
+from shelf import Planogram, Problem, ShelfwatchError, Units, load_planogram
 
 T = TypeVar("T")
 
@@ -46,6 +47,11 @@ def check_site(site: Site) -> Checked:
         planogram = checked.get(lambda file=entry.file: load_planogram(file))  # type: ignore[misc]
         if planogram is not None:
             planograms[entry.aisle] = planogram
+            if not planogram.is_valid_on(date.today()):
+                checked.remarks.append(
+                    f"aisle {entry.aisle}: planogram {planogram.name} is not valid today "
+                    f"({planogram.valid_from} to {planogram.valid_until})"
+                )
             checked.remarks.append(
                 f"aisle {entry.aisle}: planogram {planogram.name}, {len(planogram)} slots in "
                 f"{len(planogram.bays)} bays"
@@ -69,31 +75,55 @@ def _check_camera(
         if calibration is None:
             return
     if planogram is not None:
-        planned = {bay.number for bay in planogram.bays}
-        for bay in camera.bays:
-            if bay not in planned:
-                checked.problems.append(
-                    f"cameras.{camera.id}.bays: expected bays of planogram {planogram.name} "
-                    f"({_list(planned)}), found {bay}"
-                )
-    if calibration is not None:
-        if calibration.camera != camera.id:
-            checked.problems.append(
-                f"cameras.{camera.id}.calibration: expected a calibration of camera "
-                f"{camera.id}, found one of {calibration.camera}"
-            )
-        missing = set(camera.bays) - set(calibration.bay_numbers)
-        if missing:
-            checked.problems.append(
-                f"cameras.{camera.id}.calibration: expected bays {_list(set(camera.bays))}, "
-                f"found {_list(set(calibration.bay_numbers))}"
-            )
+        checked.problems += [str(p) for p in camera_problems(camera, planogram, calibration)]
     with_model = f"model {model.identity[:19]}" if model else "no usable model"
     placed = f"calibration {calibration.version}" if calibration else "no calibration"
     checked.remarks.append(
-        f"camera {camera.id}: {camera.source.type}, bays {_list(set(camera.bays))}, "
+        f"camera {camera.id}: {camera.source.type}, bays {_list(camera.bays)}, "
         f"{placed}, {with_model}"
     )
+
+
+def camera_problems(
+    camera: CameraSettings, planogram: Planogram, calibration: Calibration | None
+) -> list[Problem]:
+    """Return what does not fit between a camera, its planogram and its calibration."""
+    where = f"cameras.{camera.id}"
+    planned = [bay.number for bay in planogram.bays]
+    problems = [
+        Problem(f"{where}.bays", f"bays of planogram {planogram.name} ({_list(planned)})", str(bay))
+        for bay in camera.bays
+        if bay not in planned
+    ]
+    if calibration is None:
+        return problems
+    if calibration.camera != camera.id:
+        problems.append(
+            Problem(
+                f"{where}.calibration",
+                f"a calibration of camera {camera.id}",
+                f"one of {calibration.camera}",
+            )
+        )
+    if set(camera.bays) - set(calibration.bay_numbers):
+        problems.append(
+            Problem(
+                f"{where}.calibration",
+                f"bays {_list(camera.bays)}",
+                _list(calibration.bay_numbers),
+            )
+        )
+    if planogram.units is not Units.MM or not planogram.has_heights:
+        problems.append(
+            Problem(
+                f"{where}.calibration",
+                f"a planogram in mm with the height of each board (shelf_y_mm), which planogram "
+                f"{planogram.name} is not",
+                "a calibration, which maps the picture to mm",
+                "add shelf_y_mm, or leave calibration out and the bay is searched for",
+            )
+        )
+    return problems
 
 
 def _check_catalog(checked: Checked, folder: Path, planogram: Planogram) -> None:
@@ -103,5 +133,5 @@ def _check_catalog(checked: Checked, folder: Path, planogram: Planogram) -> None
         checked.remarks.append(f"catalogue {folder.name}: no picture of {names}")
 
 
-def _list(numbers: set[int]) -> str:
-    return ", ".join(str(number) for number in sorted(numbers))
+def _list(numbers: Iterable[int]) -> str:
+    return ", ".join(str(number) for number in sorted(set(numbers)))

@@ -14,6 +14,9 @@ from edge_agent.sources.settings import SourceSettings
 from shelf.settings import Settings, load_settings, with_paths_from
 from shelf.topics import Node, name_fault
 
+STALE_LOOKS = 3
+"""A slot may miss two looks before it counts as unseen."""
+
 
 def _topic_name(text: str) -> str:
     if fault := name_fault(text):
@@ -104,6 +107,21 @@ class Site(Settings):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        watched: dict[tuple[str, int], str] = {}
+        for camera in self.cameras:
+            for bay in camera.bays:
+                other = watched.setdefault((camera.aisle, bay), camera.id)
+                if other != camera.id or camera.bays.count(bay) > 1:
+                    raise ValueError(
+                        f"each bay of an aisle once, got bay {bay} of {camera.aisle!r} for "
+                        f"cameras {other!r} and {camera.id!r}"
+                    )
+            if self.decide.stale_secs < STALE_LOOKS * camera.look_every_secs:
+                raise ValueError(
+                    f"decide.stale_secs of at least {STALE_LOOKS} looks, got "
+                    f"{self.decide.stale_secs:g} with cameras.{camera.id}.look_every_secs "
+                    f"{camera.look_every_secs:g}"
+                )
         ids = [camera.id for camera in self.cameras]
         for camera_id in ids:
             if ids.count(camera_id) > 1:

@@ -7,12 +7,14 @@ be written. Threads, files and sockets are its caller's.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+
+import structlog
 
 from edge_agent.occupancy import Rules, SlotMemory, age, first_memory, forget, observe
 from edge_agent.outbox import NewEvent, StateRow
-from shelf import Planogram, SlotId, SlotReading, SlotState, State
+from shelf import PlannedSlot, Planogram, SlotId, SlotReading, SlotState, State
 from shelf.ids import uuid7
 from shelf.wire import (
     BaySnapshot,
@@ -26,14 +28,23 @@ from shelf.wire import (
 Place = tuple[str, SlotId]
 """Aisle and slot."""
 
+_log = structlog.get_logger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """What the readings of a look were judged with; every event names it."""
+class Watch:
+    """Who watches which bays, and with what; every event names it.
+
+    ``max_gap_secs`` is the longest time between two looks in which the camera still counts as
+    having watched.
+    """
 
     camera: str
+    aisle: str
+    bays: tuple[int, ...]
     model: str
     calibration: str
+    max_gap_secs: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +62,7 @@ class Ledger:
     def __init__(
         self,
         planograms: Mapping[str, Planogram],
+        watches: Iterable[Watch],
         rules: Rules,
         now_secs: float,
         now_utc: datetime,
@@ -63,44 +75,77 @@ class Ledger:
         self._rules = rules
         self._new_id = new_id
         self._clock = clock
-        self._judged: dict[Place, Judged] = {}
+        self._watch_of = {(w.aisle, bay): w for w in watches for bay in w.bays}
         self._memories: dict[Place, SlotMemory] = {
             (aisle, slot.id): first_memory(slot, now_secs, now_utc)
             for aisle, planogram in self._planograms.items()
             for slot in planogram.slots
         }
 
-    def resume(self, rows: Iterable[StateRow], now_secs: float) -> list[str]:
-        """Take up the states of an earlier run; returns the slots that are no longer planned."""
-        gone = []
+    def resume(
+        self, rows: Iterable[StateRow], now_secs: float, now_utc: datetime
+    ) -> tuple[list[Change], list[str]]:
+        """Take up the states of an earlier run, as old as they are.
+
+        What was held of a product that is no longer planned there says nothing of the one that
+        is: such a slot becomes unknown. Returns these changes, and the rows of slots that are
+        planned no more (or cannot be read), which the caller deletes.
+        """
+        changes: list[Change] = []
+        gone: list[str] = []
         for row in rows:
-            place = _place(row.slot)
-            if place not in self._memories:
+            try:
+                place = _place(row.slot)
+                slot = self._planned(place)
+                memory = SlotMemory.from_json(
+                    slot or _stand_in(place[1]), row.json, now_secs, now_utc
+                )
+            except (ValueError, KeyError, TypeError) as error:
+                _log.warning("state row left out", slot=row.slot, error=repr(error))
                 gone.append(row.slot)
                 continue
-            slot = self._planograms[place[0]].slot(place[1])
-            self._memories[place] = SlotMemory.from_json(slot, row.json, now_secs)
-        return gone
+            if slot is None:
+                gone.append(row.slot)
+                lost = forget(memory, now_utc, "no longer planned")
+                changes.append(self._change(place, lost.held, _stand_in(place[1]), now_utc))
+            elif memory.sku != slot.sku:
+                lost = forget(memory, now_utc, "another product is planned here now")
+                after = replace(lost, sku=slot.sku, last_seen_secs=now_secs)
+                changes += self._keep(place, replace(memory, sku=slot.sku), after, now_utc)
+            else:
+                self._memories[place] = memory
+        return changes, gone
 
     def state(self, aisle: str, slot: SlotId) -> SlotState:
         """Return what is held of one slot."""
         return self._memories[aisle, slot].held
 
-    def apply(
+    def take(
         self,
-        aisle: str,
+        watch: Watch,
         readings: Iterable[SlotReading],
-        judged: Judged,
         now_secs: float,
         now_utc: datetime,
+        *,
+        lost_bays: Iterable[int] = (),
+        why_lost: str = "",
     ) -> list[Change]:
-        """Take in the readings of one look; returns the changes that they lead to."""
-        changes = []
+        """Take in one look; returns the changes that it leads to.
+
+        ``lost_bays`` are bays that the camera no longer sees where it should: their slots are
+        unknown at once, for the reason ``why_lost``.
+        """
+        lost = set(lost_bays)
+        changes: list[Change] = []
+        for place, memory in list(self._memories.items()):
+            if place[0] == watch.aisle and place[1].bay in lost:
+                changes += self._keep(place, memory, forget(memory, now_utc, why_lost), now_utc)
         for reading in readings:
-            place = (aisle, reading.slot)
+            if reading.slot.bay in lost:
+                continue
+            place = (watch.aisle, reading.slot)
             memory = self._memories[place]
-            self._judged[place] = judged
-            after = observe(memory, reading, self._rules, now_secs, now_utc)
+            after = observe(memory, reading, self._rules, now_secs, now_utc, watch.max_gap_secs)
             changes += self._keep(place, memory, after, now_utc)
         return changes
 
@@ -112,26 +157,21 @@ class Ledger:
             changes += self._keep(place, memory, after, now_utc)
         return changes
 
-    def lose(self, aisle: str, bays: Iterable[int], reason: str, now_utc: datetime) -> list[Change]:
-        """Make all slots of ``bays`` unknown, for ``reason``."""
-        wanted = set(bays)
-        changes = []
-        for place, memory in list(self._memories.items()):
-            if place[0] != aisle or place[1].bay not in wanted:
-                continue
-            if memory.held.state is State.UNKNOWN:
-                continue
-            changes += self._keep(place, memory, forget(memory, now_utc, reason), now_utc)
-        return changes
-
     def rows(self, changes: Iterable[Change]) -> list[StateRow]:
         """Return the state rows to write in one transaction with the changes' events."""
+        places = {(change.aisle, change.state.slot) for change in changes}
         return [
-            StateRow(
-                f"{change.aisle}/{change.state.slot}",
-                self._memories[change.aisle, change.state.slot].to_json(),
-            )
-            for change in changes
+            StateRow(f"{aisle}/{slot}", self._memories[aisle, slot].to_json())
+            for aisle, slot in sorted(places)
+            if (aisle, slot) in self._memories
+        ]
+
+    def all_rows(self) -> list[StateRow]:
+        """Return the rows of all slots that have been seen, with when that was."""
+        return [
+            StateRow(f"{aisle}/{slot}", memory.to_json())
+            for (aisle, slot), memory in self._memories.items()
+            if memory.held.state is not State.UNKNOWN
         ]
 
     def snapshot(
@@ -159,19 +199,28 @@ class Ledger:
             slots=slots,
         )
 
+    def _planned(self, place: Place) -> PlannedSlot | None:
+        planogram = self._planograms.get(place[0])
+        try:
+            return None if planogram is None else planogram.slot(place[1])
+        except KeyError:
+            return None
+
     def _keep(
         self, place: Place, before: SlotMemory, after: SlotMemory, now_utc: datetime
     ) -> list[Change]:
         self._memories[place] = after
-        if _same(before.held, after.held):
+        if after.held.state is before.held.state and after.held.since_utc == before.held.since_utc:
             return []
-        return [Change(place[0], after.held, self._event(place, after.held, now_utc))]
+        slot = self._planograms[place[0]].slot(place[1])
+        return [self._change(place, after.held, slot, now_utc)]
 
-    def _event(self, place: Place, held: SlotState, now_utc: datetime) -> NewEvent:
+    def _change(
+        self, place: Place, held: SlotState, slot: PlannedSlot, now_utc: datetime
+    ) -> Change:
         aisle, slot_id = place
-        planogram = self._planograms[aisle]
-        slot = planogram.slot(slot_id)
-        judged = self._judged.get(place, Judged("", "", ""))
+        watch = self._watch_of.get((aisle, slot_id.bay))
+        planogram = self._planograms.get(aisle)
         data = SlotChanged(
             state=held.state,
             previous=held.previous,
@@ -183,22 +232,20 @@ class Ledger:
             observed_secs=held.observed_secs,
             reason=held.reason,
             found=tuple(FoundItem(sku=item.sku, confidence=item.confidence) for item in held.found),
-            camera=judged.camera or None,
-            planogram=planogram.name,
-            model=judged.model,
-            calibration=judged.calibration,
+            camera=watch.camera if watch else None,
+            planogram=planogram.name if planogram else "",
+            model=watch.model if watch else "",
+            calibration=watch.calibration if watch else "",
             clock=self._clock(),
         )
-        return NewEvent(
-            id=self._new_id(), time=now_utc, aisle=aisle, subject=f"{aisle}/{slot_id}", data=data
-        )
+        subject = f"{aisle}/{slot_id}"
+        event = NewEvent(id=self._new_id(), time=now_utc, aisle=aisle, subject=subject, data=data)
+        return Change(aisle, held, event)
 
 
-def _same(before: SlotState, after: SlotState) -> bool:
-    """True when nothing has changed that others need to know."""
-    if before.state is not after.state:
-        return False
-    return before.since_utc == after.since_utc
+def _stand_in(slot_id: SlotId) -> PlannedSlot:
+    """A slot of which nothing is planned any more: no product, so that its alert can end."""
+    return PlannedSlot(slot_id, "", "", 1, 0.0, 1.0, 1.0)
 
 
 def _place(text: str) -> Place:

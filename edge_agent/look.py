@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from calibration import BayView, Calibration, Rectifier
 from detector import GAP, PRODUCT, Detections, Detector
-from edge_agent.audit import place_and_read
+from edge_agent.audit import place_bays
 from edge_agent.frames import ImageBgr
 from edge_agent.match import BayReading, Observed, read_bay
 from edge_agent.recognise import Recogniser
@@ -31,6 +31,9 @@ MARGIN_SHARE = 0.04
 ENLARGE_LIMIT = 1.25
 """A bay is not warped to more px per mm than this multiple of what the camera sees."""
 
+MIN_SIDE_PX = 2.0
+"""Boxes narrower or lower than this are cut off at an edge and say nothing."""
+
 PHANTOM_SHARE = 0.6
 """A facing of which so much lies in a gap contradicts it."""
 
@@ -44,17 +47,20 @@ not look where its calibration says."""
 class Look:
     """The readings of one look, in planogram order; boxes are px of the camera's picture.
 
-    ``misfits`` names bays in which what is seen does not fit the calibration.
+    ``misfits`` names bays in which what is seen does not fit the calibration; ``unplanned`` are
+    facings in the bays that no slot explains.
     """
 
     readings: tuple[SlotReading, ...]
     misfits: tuple[int, ...] = ()
+    unplanned: tuple[BoxPx, ...] = ()
 
 
 def observe_picture(
     image_bgr: ImageBgr, found: Detections, recogniser: Recogniser | None
 ) -> Observed:
     """Return ``found`` in the form the matching takes, with the facings recognised."""
+    found = found.select(_sides(found).min(axis=1) >= MIN_SIDE_PX)
     gaps = found.of_class(GAP)
     facings = _without_phantoms(found.of_class(PRODUCT), gaps)
     boxes = facings.boxes_xyxy_px.astype(np.float64)
@@ -102,13 +108,14 @@ class Looker:
             self._views = [self._view(bay, size_px) for bay in self._bays]
             self._size_px = size_px
         readings: list[SlotReading] = []
-        misfits = []
+        misfits: list[int] = []
+        unplanned: list[BoxPx] = []
         for bay, view, rectifier in self._views:
-            reading, fits = self._read(image_bgr, bay, view, rectifier, unsettled)
-            readings += reading
-            if not fits:
-                misfits.append(bay.number)
-        return Look(tuple(readings), tuple(misfits))
+            look = self._read(image_bgr, bay, view, rectifier, unsettled)
+            readings += look.readings
+            misfits += look.misfits
+            unplanned += look.unplanned
+        return Look(tuple(readings), tuple(misfits), tuple(unplanned))
 
     def _view(self, bay: Bay, size_px: tuple[int, int]) -> tuple[Bay, BayView, Rectifier]:
         assert self._calibration is not None
@@ -133,7 +140,7 @@ class Looker:
         view: BayView,
         rectifier: Rectifier,
         unsettled: Unsettled,
-    ) -> tuple[tuple[SlotReading, ...], bool]:
+    ) -> Look:
         frontal = rectifier.apply(image_bgr)
         observed = observe_picture(
             frontal, self._detector.detect_tiled(frontal, scale=1.0), self._recogniser
@@ -149,19 +156,26 @@ class Looker:
             observed, bay, rectifier.bay_from_rectified, rectifier.rectified_from_bay, visibility
         )
         fits = _fits(reading)
-        return tuple(
-            self._in_camera_px(slot, rectifier, "" if fits else "the camera may have moved")
-            for slot in reading.slots
-        ), fits
+        fault = "" if fits else "the camera may have moved"
+        return Look(
+            tuple(self._in_camera_px(slot, rectifier, fault) for slot in reading.slots),
+            () if fits else (bay.number,),
+            tuple(
+                self._in_camera(_box(observed.facings_xyxy_px[k]), rectifier)
+                for k in reading.unplanned
+            ),
+        )
 
     def _search(self, image_bgr: ImageBgr, unsettled: Unsettled) -> Look:
         found = self._detector.detect_at_best_scale(image_bgr)
         observed = observe_picture(image_bgr, found, self._recogniser)
-        readings: list[SlotReading] = []
-        for bay in self._bays:
-            placed = place_and_read(observed, bay, unsettled)
-            readings += placed.slots
-        return Look(tuple(readings))
+        placed = place_bays(observed, self._bays, unsettled)
+        used = frozenset().union(*(bay.used for bay in placed))
+        unplanned = frozenset().union(*(bay.unplanned for bay in placed)) - used
+        return Look(
+            tuple(slot for bay in placed for slot in bay.slots),
+            unplanned=tuple(_box(observed.facings_xyxy_px[k]) for k in sorted(unplanned)),
+        )
 
     def _in_camera_px(self, slot: SlotReading, rectifier: Rectifier, fault: str) -> SlotReading:
         """The reading with its boxes in the camera's picture; unknown when there is a fault."""
@@ -186,6 +200,17 @@ class Looker:
         )
         low, high = np.nanmin(points, axis=0), np.nanmax(points, axis=0)
         return (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
+
+
+def _box(row: Floats) -> BoxPx:
+    x1, y1, x2, y2 = (float(value) for value in row)
+    return (x1, y1, x2, y2)
+
+
+def _sides(found: Detections) -> NDArray[np.float32]:
+    """Width and height of each box, (n,2)."""
+    boxes = found.boxes_xyxy_px
+    return np.asarray(boxes[:, 2:] - boxes[:, :2])
 
 
 def _without_phantoms(facings: Detections, gaps: Detections) -> Detections:

@@ -11,4 +11,7 @@ LOOK_SECS = Histogram(
     "From a frame to its readings",
     buckets=(0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0),
 )
+DROPPED_PICTURES = Counter(
+    "shelfwatch_dropped_pictures", "Evidence pictures given up while nothing could be written"
+)
 EVENTS = Counter("shelfwatch_events", "Changes of state that were written", ["state"])

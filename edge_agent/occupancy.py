@@ -4,7 +4,8 @@ Each slot is a small state machine. A reading that contradicts the state in forc
 candidate; the candidate wins when it has been observed for ``confirm_secs`` (a problem) or
 ``clear_secs`` (stocked). A reading that agrees with the state in force works the candidate off
 at twice the speed it grew, so that flicker never adds up. A slot that nobody could see for
-``stale_secs`` becomes unknown; `unknown` readings are no evidence for or against anything.
+``stale_secs`` becomes unknown; `unknown` readings are no evidence for or against anything, and
+time in which a slot could not be read is no evidence either.
 
 The clock is the caller's: monotonic seconds for durations, aware UTC for records.
 """
@@ -40,9 +41,6 @@ class Rules(Settings):
     stale_secs: Annotated[float, Field(gt=0, le=604_800)] = Field(
         600.0, description="A slot that could not be seen for so long becomes unknown."
     )
-    max_gap_secs: Annotated[float, Field(gt=0, le=3_600)] = Field(
-        60.0, description="Looks further apart than this add no more evidence than this."
-    )
     min_confidence: Annotated[float, Field(ge=0, le=1)] = Field(
         0.4, description="Readings less sure than this are no evidence."
     )
@@ -51,6 +49,7 @@ class Rules(Settings):
 @dataclass(frozen=True, slots=True)
 class _Candidate:
     state: State
+    foreign: frozenset[str | None]
     since_utc: datetime
     evidence_secs: float
     observed_secs: float
@@ -58,10 +57,16 @@ class _Candidate:
 
 @dataclass(frozen=True, slots=True)
 class SlotMemory:
-    """All that is remembered of one slot. ``held`` is what is in force."""
+    """All that is remembered of one slot.
 
+    ``sku`` is what was planned when ``held`` was decided. ``last_seen_secs`` and
+    ``last_seen_utc`` are the time of the last look that could read the slot.
+    """
+
+    sku: str
     held: SlotState
     last_seen_secs: float
+    last_seen_utc: datetime
     candidate: _Candidate | None = None
 
     def to_json(self) -> str:
@@ -69,9 +74,11 @@ class SlotMemory:
         held = self.held
         return json.dumps(
             {
+                "sku": self.sku,
                 "state": held.state,
                 "previous": held.previous,
                 "since": held.since_utc.isoformat(),
+                "last_seen": self.last_seen_utc.isoformat(),
                 "observed_secs": held.observed_secs,
                 "confidence": held.confidence,
                 "seen": held.facings_seen,
@@ -81,8 +88,14 @@ class SlotMemory:
         )
 
     @classmethod
-    def from_json(cls, slot: PlannedSlot, text: str, now_secs: float) -> SlotMemory:
-        """Return what `to_json` wrote; raises ``ValueError`` or ``KeyError`` on other text."""
+    def from_json(
+        cls, slot: PlannedSlot, text: str, now_secs: float, now_utc: datetime
+    ) -> SlotMemory:
+        """Return what `to_json` wrote, as old as it is now.
+
+        A clock that has been set back makes it fresh, never older than it is.
+        Raises ``ValueError``, ``KeyError`` or ``TypeError`` on other text.
+        """
         raw = json.loads(text)
         held = SlotState(
             slot=slot.id,
@@ -96,7 +109,9 @@ class SlotMemory:
             reason=str(raw["reason"]),
             found=tuple(Found(sku, float(sure), tuple(box)) for sku, sure, box in raw["found"]),
         )
-        return cls(held, now_secs)
+        last_seen_utc = datetime.fromisoformat(raw["last_seen"])
+        unseen_secs = max(0.0, (now_utc - last_seen_utc).total_seconds())
+        return cls(str(raw["sku"]), held, now_secs - unseen_secs, last_seen_utc)
 
 
 def first_memory(slot: PlannedSlot, now_secs: float, now_utc: datetime) -> SlotMemory:
@@ -112,24 +127,34 @@ def first_memory(slot: PlannedSlot, now_secs: float, now_utc: datetime) -> SlotM
         facings_seen=0,
         reason="not seen yet",
     )
-    return SlotMemory(held, now_secs)
+    return SlotMemory(slot.sku, held, now_secs, now_utc)
 
 
 def observe(
-    memory: SlotMemory, reading: SlotReading, rules: Rules, now_secs: float, now_utc: datetime
+    memory: SlotMemory,
+    reading: SlotReading,
+    rules: Rules,
+    now_secs: float,
+    now_utc: datetime,
+    max_gap_secs: float,
 ) -> SlotMemory:
     """Return the memory after one reading of the slot.
 
-    ``now_secs`` and ``now_utc`` are the time of the look. A look older than the last is ignored.
+    ``now_secs`` and ``now_utc`` are the time of the look. Between two looks that could read the
+    slot and are more than ``max_gap_secs`` apart nothing was observed: the time in between is no
+    evidence, and after ``stale_secs`` the evidence before it is forgotten too. A look older than
+    the last is ignored.
     """
     if reading.state is State.UNKNOWN or reading.confidence < rules.min_confidence:
         return memory
-    step = now_secs - memory.last_seen_secs
-    if step < 0:
+    gap = now_secs - memory.last_seen_secs
+    if gap < 0:
         return memory
-    step = min(step, rules.max_gap_secs)
+    step = gap if gap <= max_gap_secs else 0.0
+    candidate = memory.candidate if gap < rules.stale_secs else None
     held = memory.held
-    if _agrees(held, reading):
+    foreign = _foreign(reading, memory.sku)
+    if held.state is reading.state and foreign == _foreign(held, memory.sku):
         refreshed = replace(
             held,
             confidence=reading.confidence,
@@ -137,11 +162,16 @@ def observe(
             reason=reading.reason,
             found=reading.found,
         )
-        return SlotMemory(refreshed, now_secs, _relaxed(memory.candidate, step))
-    candidate = memory.candidate
-    if candidate is None or candidate.state is not reading.state:
+        return replace(
+            memory,
+            held=refreshed,
+            last_seen_secs=now_secs,
+            last_seen_utc=now_utc,
+            candidate=_relaxed(candidate, step),
+        )
+    if candidate is None or (candidate.state, candidate.foreign) != (reading.state, foreign):
         # The first look of a state proves an instant, not a duration.
-        candidate = _Candidate(reading.state, now_utc, 0.0, 0.0)
+        candidate = _Candidate(reading.state, foreign, now_utc, 0.0, 0.0)
     else:
         weight = min(1.0, reading.confidence / FULL_WEIGHT_CONFIDENCE)
         candidate = replace(
@@ -149,21 +179,28 @@ def observe(
             evidence_secs=candidate.evidence_secs + step * weight,
             observed_secs=candidate.observed_secs + step,
         )
-    if candidate.evidence_secs < _needed(reading.state, rules):
-        return SlotMemory(held, now_secs, candidate)
-    return SlotMemory(_decided(held, reading, candidate), now_secs)
+    decided = candidate.evidence_secs >= _needed(reading.state, rules)
+    return replace(
+        memory,
+        held=_decided(held, reading, candidate) if decided else held,
+        last_seen_secs=now_secs,
+        last_seen_utc=now_utc,
+        candidate=None if decided else candidate,
+    )
 
 
 def age(memory: SlotMemory, rules: Rules, now_secs: float, now_utc: datetime) -> SlotMemory:
     """Return the memory after time has passed without a look: unseen for long is unknown."""
     unseen = now_secs - memory.last_seen_secs
-    if memory.held.state is State.UNKNOWN or unseen < rules.stale_secs:
+    if unseen < rules.stale_secs:
         return memory
     return forget(memory, now_utc, f"not seen for {unseen:.0f} s")
 
 
 def forget(memory: SlotMemory, now_utc: datetime, reason: str) -> SlotMemory:
     """Return the memory of a slot that is unknown from now on, for ``reason``."""
+    if memory.held.state is State.UNKNOWN:
+        return memory if memory.candidate is None else replace(memory, candidate=None)
     held = replace(
         memory.held,
         state=State.UNKNOWN,
@@ -175,15 +212,14 @@ def forget(memory: SlotMemory, now_utc: datetime, reason: str) -> SlotMemory:
         reason=reason,
         found=(),
     )
-    return SlotMemory(held, memory.last_seen_secs)
+    return replace(memory, held=held, candidate=None)
 
 
-def _agrees(held: SlotState, reading: SlotReading) -> bool:
-    if held.state is not reading.state:
-        return False
-    if reading.state is not State.MISPLACED:
-        return True
-    return {item.sku for item in held.found} == {item.sku for item in reading.found}
+def _foreign(shown: SlotReading | SlotState, sku: str) -> frozenset[str | None]:
+    """What stands in a misplaced slot and does not belong there; nothing for other states."""
+    if shown.state is not State.MISPLACED:
+        return frozenset()
+    return frozenset(item.sku for item in shown.found if item.sku != sku)
 
 
 def _relaxed(candidate: _Candidate | None, step: float) -> _Candidate | None:

@@ -55,6 +55,15 @@ def draw_slots(
     return out
 
 
+def crop_box(box: BoxPx, size_px: tuple[int, int]) -> BoxPx | None:
+    """Return ``box`` with its surroundings, cut to the picture; None when nothing is inside."""
+    x1, y1, x2, y2 = box
+    margin = CROP_MARGIN * max(x2 - x1, y2 - y1)
+    left, top = max(0, int(x1 - margin)), max(0, int(y1 - margin))
+    right, bottom = min(size_px[0], int(x2 + margin)), min(size_px[1], int(y2 + margin))
+    return None if right <= left or bottom <= top else (left, top, right, bottom)
+
+
 def evidence_jpeg(image_bgr: ImageBgr, box: BoxPx, max_px: int = 480) -> bytes:
     """Return the slot with its surroundings as JPEG; the slot is framed.
 
@@ -62,12 +71,11 @@ def evidence_jpeg(image_bgr: ImageBgr, box: BoxPx, max_px: int = 480) -> bytes:
     it lies inside.
     """
     height, width = image_bgr.shape[:2]
-    x1, y1, x2, y2 = box
-    margin = CROP_MARGIN * max(x2 - x1, y2 - y1)
-    left, top = max(0, int(x1 - margin)), max(0, int(y1 - margin))
-    right, bottom = min(width, int(x2 + margin)), min(height, int(y2 + margin))
-    if right <= left or bottom <= top:
+    shown = crop_box(box, (width, height))
+    if shown is None:
         raise ValueError(f"expected a box inside {width}x{height} px, got {box}")
+    left, top, right, bottom = (int(side) for side in shown)
+    x1, y1, x2, y2 = box
     scale = min(1.0, max_px / max(right - left, bottom - top))
     crop = cv2.resize(
         image_bgr[top:bottom, left:right], None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA

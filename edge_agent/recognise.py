@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Self
 
@@ -26,7 +27,8 @@ class Recogniser:
         catalog.check_embedder(embedder)
         self._catalog = catalog
         self._embedder = embedder
-        by_name = {name: sku for sku, name in planogram.names.items()}
+        named = Counter(planogram.names.values())
+        by_name = {name: sku for sku, name in planogram.names.items() if named[name] == 1}
         self.skus = tuple(
             key if key in planogram.names else by_name.get(key, key) for key in catalog.keys
         )

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from calibration import CalibrationError
 from edge_agent.config import CameraSettings, Mask
 from edge_agent.frames import Frame, ImageBgr
-from edge_agent.gate import Gate, GateKind, GateResult
-from edge_agent.look import Looker
+from edge_agent.gate import Gate, GateKind
+from edge_agent.look import Look, Looker
 from shelf import BoxPx, CameraState, SlotReading
+
+MISFITS_UNTIL_MOVED = 3
+"""A full cart may hide a bay for a look; so many in a row are a camera that has moved."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Looked:
     """What one frame of one camera has given.
 
-    ``state`` and ``detail`` say whether the picture can be trusted; ``readings`` are empty when
-    it cannot. ``image_bgr`` is the masked picture, for evidence; ``inferred`` is false when the
-    picture had not changed and the last readings stand.
+    ``state`` and ``detail`` say whether the picture can be trusted; ``lost_bays`` are those that
+    the camera no longer sees where it should. ``image_bgr`` is the masked picture, for evidence,
+    and ``unsettled`` says which share (0..1) of a box in it moves or is masked; ``inferred`` is
+    false when the picture had not changed and the last readings stand.
     """
 
     camera: str
@@ -31,6 +36,8 @@ class Looked:
     detail: str
     readings: tuple[SlotReading, ...]
     inferred: bool
+    unsettled: Callable[[BoxPx], float]
+    lost_bays: tuple[int, ...] = ()
 
 
 _BLIND = {
@@ -48,58 +55,64 @@ class Station:
         self._looker = looker
         self._gate = gate
         self._last: tuple[SlotReading, ...] = ()
+        self._misfits: Counter[int] = Counter()
 
     def work(self, frame: Frame) -> Looked:
         """Return what ``frame`` says."""
         image = masked(frame.image_bgr, self.settings.masks)
-        decided = self._gate.decide(image)
-        if decided.kind in _BLIND:
-            return self._looked(frame, image, CameraState.DARK, _BLIND[decided.kind], (), False)
-        if decided.kind is GateKind.UNCHANGED:
-            return self._looked(frame, image, CameraState.OK, "", self._last, False)
-        try:
-            look = self._looker.look(image, lambda box: self._hidden(box, decided, image))
-        except CalibrationError as error:
-            self._gate.read_again()
-            return self._looked(frame, image, CameraState.MOVED, str(error), (), True)
-        if look.misfits:
-            # The same picture again is no better: it must not pass as unchanged.
-            self._gate.read_again()
-            bays = ", ".join(str(bay) for bay in look.misfits)
-            detail = f"what is seen does not fit the calibration of bay {bays}"
-            return self._looked(frame, image, CameraState.MOVED, detail, look.readings, True)
-        self._last = look.readings
-        return self._looked(frame, image, CameraState.OK, "", look.readings, True)
-
-    def look_failed(self) -> None:
-        """Have the next look read, whatever it shows: this one could not be."""
-        self._gate.read_again()
-
-    def _hidden(self, box: BoxPx, decided: GateResult, image: ImageBgr) -> float:
-        """The share of a slot that moves or lies under a mask."""
         size_px = (image.shape[1], image.shape[0])
-        under_mask = masked_share(box, self.settings.masks, size_px)
-        return min(1.0, decided.unsettled_share(box) + under_mask)
+        decided = self._gate.decide(image)
 
-    def _looked(
-        self,
-        frame: Frame,
-        image: ImageBgr,
-        state: CameraState,
-        detail: str,
-        readings: tuple[SlotReading, ...],
-        inferred: bool,
-    ) -> Looked:
-        return Looked(
+        def unsettled(box: BoxPx) -> float:
+            under_mask = masked_share(box, self.settings.masks, size_px)
+            return min(1.0, decided.unsettled_share(box) + under_mask)
+
+        blank = Looked(
             frame.camera,
             frame.captured_at_utc,
             frame.monotonic_secs,
             image,
-            state,
-            detail,
-            readings,
-            inferred,
+            CameraState.OK,
+            "",
+            (),
+            inferred=False,
+            unsettled=unsettled,
         )
+        if decided.kind in _BLIND:
+            return replace(blank, state=CameraState.DARK, detail=_BLIND[decided.kind])
+        if decided.kind is GateKind.UNCHANGED:
+            return replace(blank, readings=self._last)
+        try:
+            look = self._looker.look(image, unsettled)
+        except CalibrationError as error:
+            self._gate.read_again()
+            return replace(
+                blank,
+                state=CameraState.MOVED,
+                detail=str(error),
+                lost_bays=self.settings.bays,
+            )
+        return self._judge(replace(blank, readings=look.readings, inferred=True), look)
+
+    def _judge(self, looked: Looked, look: Look) -> Looked:
+        """Count looks that do not fit, bay by bay; only several in a row mean a move."""
+        for bay in self.settings.bays:
+            self._misfits[bay] = self._misfits[bay] + 1 if bay in look.misfits else 0
+        if look.misfits:
+            # The same picture again is no better: it must not pass as unchanged.
+            self._gate.read_again()
+        else:
+            self._last = look.readings
+        lost = tuple(bay for bay, n in self._misfits.items() if n >= MISFITS_UNTIL_MOVED)
+        if not lost:
+            return looked
+        bays = ", ".join(str(bay) for bay in lost)
+        detail = f"what is seen does not fit the calibration of bay {bays}"
+        return replace(looked, state=CameraState.MOVED, detail=detail, lost_bays=lost)
+
+    def look_failed(self) -> None:
+        """Have the next look read, whatever it shows: this one could not be."""
+        self._gate.read_again()
 
 
 def masked(image_bgr: ImageBgr, masks: Sequence[Mask]) -> ImageBgr:

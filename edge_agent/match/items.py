@@ -108,7 +108,8 @@ class Costs:
     ``place`` is per facing width off, up to two; ``width`` and ``height`` per doubling;
     ``doubt`` for a facing that the detector is not sure of, ``identity`` for one that looks like
     anything rather than the planned SKU. ``missing`` and ``extra`` together are more than a
-    likely pair and less than an absurd one.
+    likely pair and less than an absurd one; ``outside`` is for a facing beside the bay, where a
+    neighbour may stand.
     """
 
     place: float = 0.5
@@ -121,6 +122,7 @@ class Costs:
     hole: float = 0.3
     missing: float = 0.65
     extra: float = 0.5
+    outside: float = 0.08
     extra_gap: float = 0.03
 
 
@@ -158,10 +160,12 @@ def pair_costs(
         bottoms = np.array([facing.bottom for facing in level.facings]) * scale
         raised = np.abs(items.bottom[None, :] - bottoms[:, None]) / heights[:, None]
         unlike = unlike + costs.raised * np.clip(raised - 0.1, 0.0, 1.0)
+    # The sources of gaps index another array; what they would pick is not used.
+    facing = np.where(is_facing, items.source, 0)
     if len(scores):
-        unlike = unlike + costs.doubt * (1.0 - scores[np.maximum(items.source, 0)])
+        unlike = unlike + costs.doubt * (1.0 - scores[facing])
     if len(mismatch):
-        unlike = unlike + costs.identity * mismatch[np.maximum(items.source, 0)].T
+        unlike = unlike + costs.identity * mismatch[facing].T
     flat = np.where(items.kind == Kind.GAP, costs.gap, costs.hole)
     return np.asarray(cost + np.where(is_facing[None, :], unlike, flat[None, :]))
 
@@ -171,6 +175,11 @@ def skip_costs(level: Level, items: Items, costs: Costs = COSTS) -> tuple[Floats
     missing = np.full(len(level.facings), costs.missing)
     extra = np.where(items.kind == Kind.FACING, costs.extra, costs.extra_gap)
     return missing, extra
+
+
+def outside_costs(items: Items, costs: Costs = COSTS) -> Floats:
+    """Return the costs (m,) of items beside all that is planned, for `align`."""
+    return np.where(items.kind == Kind.FACING, costs.outside, 0.0)
 
 
 def _octaves(a: Floats, b: Floats) -> Floats:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +34,7 @@ class Observed:
     (origin top left, y down); ``facing_scores`` (n,) and ``gap_scores`` (m,) are 0..1.
     ``similarity`` (n,k) compares each facing with the ``skus`` (k) of a catalogue, higher is
     more alike, or is None without a catalogue; ``names`` are the products' names by SKU.
-    Raises ``ValueError`` when the shapes do not fit together.
+    Raises ``ValueError`` when the shapes do not fit together or a box has no area.
     """
 
     size_px: tuple[int, int]
@@ -55,10 +55,23 @@ class Observed:
         ):
             if getattr(self, name).shape != shape:
                 raise ValueError(f"{name}: expected {shape}, got {getattr(self, name).shape}")
+        for name in ("facings_xyxy_px", "gaps_xyxy_px"):
+            boxes = getattr(self, name)
+            if not (np.isfinite(boxes).all() and (boxes[:, 2:] > boxes[:, :2]).all()):
+                raise ValueError(f"{name}: expected finite boxes with x1 < x2 and y1 < y2")
         if self.similarity is not None and self.similarity.shape != (count, len(self.skus)):
             raise ValueError(
                 f"similarity: expected {(count, len(self.skus))}, got {self.similarity.shape}"
             )
+
+    def only(self, facings: NDArray[np.int64]) -> Observed:
+        """Return what was seen with only these facings (k,); all gaps stay."""
+        return replace(
+            self,
+            facings_xyxy_px=self.facings_xyxy_px[facings],
+            facing_scores=self.facing_scores[facings],
+            similarity=None if self.similarity is None else self.similarity[facings],
+        )
 
     def stranger(self, facing: int, accepted: Collection[str]) -> str | None:
         """Return the SKU that a facing shows, when it clearly is none of ``accepted``.

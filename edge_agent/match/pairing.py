@@ -16,6 +16,7 @@ from edge_agent.match.items import (
     Items,
     Kind,
     make_items,
+    outside_costs,
     pair_costs,
     skip_costs,
     with_holes,
@@ -90,7 +91,7 @@ def align_facings(
 ) -> Alignment:
     """Align a row facing by facing, by the sizes that are planned."""
     each = pair_costs(level, items, mismatch, scores, shift=None, scale=scale)
-    return align(each, *skip_costs(level, items))
+    return align(each, *skip_costs(level, items), outside_costs(items))
 
 
 def candidate_scales(

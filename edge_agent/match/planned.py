@@ -82,12 +82,12 @@ def levels_of(bay: Bay) -> tuple[Level, ...]:
 def _by_height(facings: list[PlannedFacing]) -> list[list[PlannedFacing]]:
     groups: dict[int, list[PlannedFacing]] = defaultdict(list)
     index = 0
-    previous: PlannedFacing | None = None
     for facing in sorted(facings, key=lambda facing: facing.bottom):
-        if previous and facing.bottom - previous.bottom > LEVEL_MERGE_SHARE * facing.height:
+        # Against the group's first: a staircase of stacks is no single level.
+        first = groups[index][0] if groups[index] else facing
+        if facing.bottom - first.bottom > LEVEL_MERGE_SHARE * facing.height:
             index += 1
         groups[index].append(facing)
-        previous = facing
     return list(groups.values())
 
 

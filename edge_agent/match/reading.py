@@ -31,12 +31,14 @@ GAP_OVERLAP = 0.4
 class BayReading:
     """``slots`` in planogram order; ``unplanned`` (k,) are facings that no slot explains.
 
-    ``paired`` (n,2) lists planned facing (counted over all levels) and facing of the picture.
+    ``paired`` (n,2) lists planned facing (counted over all levels) and facing of the picture;
+    ``unlike`` is the mean cost of these pairs: how badly what stands there fits what is planned.
     """
 
     slots: tuple[SlotReading, ...]
     unplanned: Ints
     paired: Ints
+    unlike: float
 
 
 def read_bay(
@@ -61,33 +63,41 @@ def read_bay(
     accepted = {slot.id: {slot.sku, *slot.substitutes} for slot in bay.slots}
     used: list[int] = []
     paired: list[tuple[int, int]] = []
+    costs: list[float] = []
     count = 0
     for index, level in enumerate(levels):
         members = np.flatnonzero(level_of == index)
         items = _level_items(level, facings, members, gaps)
         mismatch = observed.mismatch(level.skus)
-        item_of, shift = _align_level(level, items, mismatch, observed.facing_scores)
+        item_of, shift, cost_of = _align_level(level, items, mismatch, observed.facing_scores)
         for k, facing in enumerate(level.facings):
             item = int(item_of[k])
-            unlike = float(mismatch[items.source[item], k]) if item >= 0 and len(mismatch) else 0.0
+            is_facing = item >= 0 and items.kind[item] == Kind.FACING
+            mismatched = float(mismatch[items.source[item], k]) if is_facing else 0.0
             answered = _answer(
-                facing, float(shift[k]), items, item, image_from_bay, unlike, facings[inside]
+                facing, float(shift[k]), items, item, image_from_bay, mismatched, facings[inside]
             )
             answers[facing.slot].append(answered)
             if answered.answer is Answer.FACING:
                 used.append(answered.source)
                 paired.append((count + k, answered.source))
-        for index, slot in _left_over(level, items, item_of, shift):
-            if observed.stranger(index, accepted[slot]) is not None:
-                strangers[slot].append(index)
-                used.append(index)
+                costs.append(float(cost_of[k, item]))
+        for seen, slot in _left_over(level, items, item_of, shift):
+            if observed.stranger(seen, accepted[slot]) is not None:
+                strangers[slot].append(seen)
+                used.append(seen)
         count += len(level.facings)
     readings = tuple(
         slot_reading(slot, answers[slot.id], strangers[slot.id], observed, visibility)
         for slot in bay.slots
     )
     unplanned = np.setdiff1d(np.flatnonzero(inside), np.array(used, dtype=np.int64))
-    return BayReading(readings, unplanned, np.array(paired, dtype=np.int64).reshape(-1, 2))
+    return BayReading(
+        readings,
+        unplanned,
+        np.array(paired, dtype=np.int64).reshape(-1, 2),
+        float(np.mean(costs)) if costs else 0.0,
+    )
 
 
 def _to_bay(boxes_xyxy_px: Floats, bay_from_image: PointMap) -> Floats:
@@ -151,23 +161,24 @@ def _level_items(level: Level, facings: Floats, members: Ints, gaps: Floats) -> 
 
 def _align_level(
     level: Level, items: Items, mismatch: Floats, scores: Floats
-) -> tuple[Ints, Floats]:
+) -> tuple[Ints, Floats, Floats]:
     """Align twice: the first pass says how far the row has drifted along the shelf.
 
-    Returns the item of each planned facing (n,), -1 for none, and the drift (n,).
+    Returns the item of each planned facing (n,), -1 for none, the drift (n,), and the costs of
+    pairing (n,m).
     """
     shift = np.zeros(len(level.facings))
     missing, extra = skip_costs(level, items)
-    item_of = align(pair_costs(level, items, mismatch, scores, shift=shift), missing, extra).item_of
+    cost_of = pair_costs(level, items, mismatch, scores, shift=shift)
+    item_of = align(cost_of, missing, extra).item_of
     for _ in range(2):
         moved = _drift(level, items, item_of)
         if np.allclose(moved, shift, atol=0.02 * float(np.median(level.widths))):
             break
         shift = moved
-        item_of = align(
-            pair_costs(level, items, mismatch, scores, shift=shift), missing, extra
-        ).item_of
-    return item_of, shift
+        cost_of = pair_costs(level, items, mismatch, scores, shift=shift)
+        item_of = align(cost_of, missing, extra).item_of
+    return item_of, shift, cost_of
 
 
 def _drift(level: Level, items: Items, item_of: Ints) -> Floats:

@@ -27,8 +27,11 @@ class Alignment:
     cost: float
 
 
-def align(pair: Floats, missing: Floats, extra: Floats) -> Alignment:
+def align(pair: Floats, missing: Floats, extra: Floats, outside: Floats | None = None) -> Alignment:
     """Return the cheapest order-preserving alignment.
+
+    ``outside`` (m,), where given, is the cost of item j instead of ``extra`` before the first
+    and after the last planned facing: what stands there may belong to a neighbour.
 
     ``pair`` (n,m): cost of planned i answered by item j; ``missing`` (n,): cost of planned i
     unanswered; ``extra`` (m,): cost of item j unplanned. All costs are at least 0.
@@ -36,19 +39,22 @@ def align(pair: Floats, missing: Floats, extra: Floats) -> Alignment:
     """
     planned, items = pair.shape
     skipped = np.concatenate(([0.0], np.cumsum(extra)))
+    beside = skipped if outside is None else np.concatenate(([0.0], np.cumsum(outside)))
     table = np.empty((planned + 1, items + 1))
-    table[0] = skipped
+    table[0] = beside
     for i in range(planned):
         reached = table[i] + missing[i]
         reached[1:] = np.minimum(reached[1:], table[i, :-1] + pair[i])
         table[i + 1] = skipped + np.minimum.accumulate(reached - skipped)
-    return Alignment(_trace(table, pair, missing), float(table[planned, items]))
+    whole = table[planned] + (beside[-1] - beside)
+    end = int(np.argmin(whole))
+    return Alignment(_trace(table, pair, missing, end), float(whole[end]))
 
 
-def _trace(table: Floats, pair: Floats, missing: Floats) -> Ints:
-    planned, items = pair.shape
+def _trace(table: Floats, pair: Floats, missing: Floats, end: int) -> Ints:
+    planned = len(missing)
     item_of = np.full(planned, -1, dtype=np.int64)
-    j = items
+    j = end
     for i in range(planned - 1, -1, -1):
         # Walk back over unplanned items to where this planned facing was dealt with.
         while True:

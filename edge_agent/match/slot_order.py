@@ -14,7 +14,7 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.match.items import COSTS, Costs, Items, Kind
+from edge_agent.match.items import COSTS, Costs, Items, Kind, outside_costs, skip_costs
 from edge_agent.match.planned import Level
 from edge_agent.match.sequence import Alignment
 
@@ -50,10 +50,11 @@ def align_slots(
         for _, group in groupby(enumerate(level.facings), key=lambda pair: pair[1].slot)
     ]
     count = len(items)
-    extra = np.where(items.kind == Kind.FACING, costs.extra, costs.extra_gap)
+    _, extra = skip_costs(level, items, costs)
     skipped = np.concatenate(([0.0], np.cumsum(extra)))
     log_width = np.log2(np.maximum(items.widths, 1e-9))
-    table = [skipped]
+    beside = np.concatenate(([0.0], np.cumsum(outside_costs(items, costs))))
+    table = [beside]
     chosen: list[list[_Run]] = []
     for facings in slots:
         before = table[-1]
@@ -72,7 +73,9 @@ def align_slots(
                 runs[end] = runs[end - 1]
         chosen.append(runs)
         table.append(reached)
-    return Alignment(_trace(slots, table, chosen, items, len(level.facings)), float(table[-1][-1]))
+    whole = table[-1] + (beside[-1] - beside)
+    end = int(np.argmin(whole))
+    return Alignment(_trace(slots, chosen, items, len(level.facings), end), float(whole[end]))
 
 
 def _runs(
@@ -122,14 +125,9 @@ def _runs(
 
 
 def _trace(
-    slots: list[list[int]],
-    table: list[Floats],
-    chosen: list[list[_Run]],
-    items: Items,
-    planned: int,
+    slots: list[list[int]], chosen: list[list[_Run]], items: Items, planned: int, end: int
 ) -> Ints:
     item_of = np.full(planned, -1, dtype=np.int64)
-    end = len(items)
     for index in range(len(slots) - 1, -1, -1):
         run = chosen[index][end]
         stop = _end_of(chosen[index], end)

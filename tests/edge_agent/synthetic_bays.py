@@ -136,7 +136,7 @@ def see(
     for _ in range(extra):
         x, y = rng.uniform(0, size[0] - 60), rng.uniform(0, size[1] - 90)
         boxes.append([x, y, x + rng.uniform(30, 60), y + rng.uniform(40, 90)])
-    facings = np.array(boxes) + rng.normal(0, jitter_px, size=(len(boxes), 4))
+    facings = np.array(boxes).reshape(-1, 4) + rng.normal(0, jitter_px, size=(len(boxes), 4))
     observed = Observed(
         size_px=size,
         facings_xyxy_px=facings,

@@ -14,7 +14,7 @@ import pytest
 
 from edge_agent.bookkeeper import Bookkeeper
 from edge_agent.config import Site, load_site
-from edge_agent.outbox import Outbox, OutboxError
+from edge_agent.outbox import Outbox, OutboxError, StateRow
 from edge_agent.station import Looked
 from shelf import CameraState, SlotId, SlotReading, State, load_planogram
 from shelf.wire import BaySnapshot, CameraStatus, Event, SlotChanged, SlotEvidence, parse
@@ -64,7 +64,9 @@ def open_outbox(site: Site) -> Outbox:
     return Outbox.open(site.outbox.path, site.address, site.outbox.max_bytes)
 
 
-def look(secs: float, first: State, camera: CameraState = CameraState.OK) -> Looked:
+def look(
+    secs: float, first: State, camera: CameraState = CameraState.OK, moving: float = 0.0
+) -> Looked:
     image = np.full((100, 200, 3), 128, np.uint8)
     readings = tuple(
         SlotReading(
@@ -80,7 +82,15 @@ def look(secs: float, first: State, camera: CameraState = CameraState.OK) -> Loo
         for number, state in ((1, first), (2, State.STOCKED))
     )
     return Looked(
-        "c1", START + timedelta(seconds=secs), secs, image, camera, "", readings, inferred=True
+        "c1",
+        START + timedelta(seconds=secs),
+        secs,
+        image,
+        camera,
+        "",
+        readings,
+        inferred=True,
+        unsettled=lambda _: moving,
     )
 
 
@@ -144,14 +154,85 @@ def test_a_moved_camera_makes_its_slots_unknown(site: Site) -> None:
     retained = Retained()
     with open_outbox(site) as outbox:
         keeper = books(site, outbox, retained)
+        keeper.reported("c1", CameraState.OK, "", START)
         run(keeper, 0, 15, State.STOCKED)
-        moved = replace(look(20, State.OUT_OF_STOCK, CameraState.MOVED), detail="does not fit")
+        moved = replace(
+            look(20, State.OUT_OF_STOCK, CameraState.MOVED), detail="does not fit", lost_bays=(1,)
+        )
         keeper.looked(moved)
         last = [event.payload() for event in events(outbox)][-2:]
-        run(keeper, 25, 25, State.STOCKED)
+        moved_status = parse(CameraStatus, retained.messages[site.address.camera("c1")])
+    assert moved_status.state is CameraState.MOVED
     assert [p.state for p in last if isinstance(p, SlotChanged)] == ["unknown", "unknown"]
+
+
+def test_a_late_look_does_not_make_a_lost_camera_ok(site: Site) -> None:
+    """A look that was still being read when its camera went offline changes nothing."""
+    retained = Retained()
+    with open_outbox(site) as outbox:
+        keeper = books(site, outbox, retained)
+        keeper.reported("c1", CameraState.OK, "", START)
+        keeper.reported("c1", CameraState.OFFLINE, "unplugged", START)
+        keeper.looked(look(5, State.STOCKED))
     status = parse(CameraStatus, retained.messages[site.address.camera("c1")])
-    assert status.state is CameraState.OK
+    assert (status.state, status.detail) == (CameraState.OFFLINE, "unplugged")
+
+
+def test_a_picture_waits_until_nobody_stands_there(site: Site) -> None:
+    """The change is told at once; its picture follows from the first look without motion."""
+    with open_outbox(site) as outbox:
+        keeper = books(site, outbox, Retained())
+        run(keeper, 0, 15, State.STOCKED)
+        for secs in range(20, 41, 5):
+            keeper.looked(look(secs, State.OUT_OF_STOCK, moving=0.3))
+        kinds = [event.type for event in events(outbox)]
+        assert not any("evidence" in kind for kind in kinds)
+        keeper.looked(look(45, State.OUT_OF_STOCK))
+        told = events(outbox)
+    assert told[-1].type == "io.shelfwatch.slot.evidence.v1"
+    assert told[-1].data["changed"] == told[-2].id
+
+
+def test_a_new_planogram_forgets_what_was_said_of_the_old_product(site: Site) -> None:
+    """Another product in the slot: unknown first, then seen for itself; a slot gone is told."""
+    with open_outbox(site) as outbox:
+        run(books(site, outbox, Retained()), 0, 40, State.OUT_OF_STOCK)
+    site.planograms[0].file.write_text(
+        PLANOGRAM.replace("A,Apples", "C,Carrots").replace("1,1,2,B,Beans,2\n", "")
+    )
+    with open_outbox(site) as outbox:
+        known = outbox.last_sequence
+        keeper = books(site, outbox, Retained())
+        told = [event.payload() for event in events(outbox)[known:]]
+        assert outbox.load_states() and len(outbox.load_states()) == 1
+        for secs in range(50, 91, 5):
+            looked = look(secs, State.OUT_OF_STOCK)
+            keeper.looked(replace(looked, readings=looked.readings[:1]))
+        last = [e.payload() for e in events(outbox)[known:] if "changed" in e.type][-1]
+    changes = [p for p in told if isinstance(p, SlotChanged)]
+    assert [(p.state, p.sku) for p in changes] == [(State.UNKNOWN, "C"), (State.UNKNOWN, "")]
+    assert isinstance(last, SlotChanged)
+    assert (last.state, last.sku) == (State.OUT_OF_STOCK, "C")
+
+
+def test_old_states_are_not_made_fresh_by_a_restart(site: Site) -> None:
+    """A node that was off for a day knows nothing until it has looked."""
+    with open_outbox(site) as outbox:
+        run(books(site, outbox, Retained()), 0, 40, State.OUT_OF_STOCK)
+    with open_outbox(site) as outbox:
+        planograms = {"a1": load_planogram(site.planograms[0].file)}
+        tomorrow = START + timedelta(days=1)
+        keeper = Bookkeeper(site, planograms, outbox, Retained(), "sha256:x", 5.0, tomorrow)
+        changes = keeper.tick(6.0, tomorrow)
+    assert {change.state.state for change in changes} == {State.UNKNOWN}
+
+
+def test_an_unreadable_state_row_is_left_out(site: Site) -> None:
+    """What another version wrote must not keep the agent from starting."""
+    with open_outbox(site) as outbox:
+        outbox.append([], [StateRow("a1/b01/s1/p01", "{}"), StateRow("nowhere", "x")])
+        run(books(site, outbox, Retained()), 0, 15, State.STOCKED)
+        assert {row.slot for row in outbox.load_states()} == {"a1/b01/s1/p01", "a1/b01/s1/p02"}
 
 
 def test_snapshots_follow_changes(site: Site) -> None:

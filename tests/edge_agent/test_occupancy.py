@@ -1,5 +1,6 @@
 """Slot states over time: hysteresis, staleness, and that unseen is never empty."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 from edge_agent.occupancy import Rules, SlotMemory, age, first_memory, observe
 from shelf import Found, PlannedSlot, SlotId, SlotReading, State
 
-RULES = Rules(confirm_secs=30, clear_secs=10, stale_secs=100, max_gap_secs=20)
+RULES = Rules(confirm_secs=30, clear_secs=10, stale_secs=100)
+GAP_SECS = 20.0
 START = datetime(2026, 1, 1, tzinfo=UTC)
 SLOT = PlannedSlot(SlotId(1, 1, 1), "A", "Apples", 2, 0.0, 100.0, 100.0)
 
@@ -22,7 +24,7 @@ def reading(state: State, confidence: float = 0.9, sku: str | None = None) -> Sl
 def run(steps: list[tuple[float, SlotReading]], memory: SlotMemory | None = None) -> SlotMemory:
     memory = memory or first_memory(SLOT, 0.0, START)
     for secs, step in steps:
-        memory = observe(memory, step, RULES, secs, START + timedelta(seconds=secs))
+        memory = observe(memory, step, RULES, secs, START + timedelta(seconds=secs), GAP_SECS)
         memory = age(memory, RULES, secs, START + timedelta(seconds=secs))
     return memory
 
@@ -66,6 +68,35 @@ def test_looks_far_apart_prove_little() -> None:
     assert run(STOCKED + steps).held.state is State.STOCKED
 
 
+def test_time_behind_a_shopper_is_no_evidence() -> None:
+    """One look before and one after somebody stood there for a minute do not open an alert."""
+    hidden = [(secs, reading(State.UNKNOWN)) for secs in range(30, 90, 5)]
+    steps = [(25.0, reading(State.OUT_OF_STOCK)), *hidden, (90.0, reading(State.OUT_OF_STOCK))]
+    after = run(STOCKED + steps)
+    assert after.held.state is State.STOCKED
+    assert run(every(5, 95, 120, State.OUT_OF_STOCK), after).held.state is State.OUT_OF_STOCK
+
+
+def test_old_evidence_is_forgotten() -> None:
+    """What was seen once, hours ago, says nothing about since when it is so."""
+    first = run([(10.0, reading(State.OUT_OF_STOCK))])
+    later = run(every(5, 28_800, 28_830, State.OUT_OF_STOCK), first)
+    assert later.held.state is State.OUT_OF_STOCK
+    assert later.held.since_utc == START + timedelta(seconds=28_800)
+
+
+def test_the_planned_product_beside_a_stranger_changes_nothing() -> None:
+    """A facing of the right product that flickers is no new misplaced item."""
+    both = (Found("X", 0.9, (0, 0, 1, 1)), Found("A", 0.9, (0, 0, 1, 1)))
+    alone = [(25.0 + 5 * k, reading(State.MISPLACED, sku="X")) for k in range(8)]
+    beside = [
+        (65.0 + 5 * k, replace(reading(State.MISPLACED), found=both[: 1 + k % 2]))
+        for k in range(12)
+    ]
+    since = run(STOCKED + alone).held.since_utc
+    assert run(beside, run(STOCKED + alone)).held.since_utc == since
+
+
 def test_weak_evidence_counts_less() -> None:
     """At half confidence the same state needs longer."""
     weak = [(25.0 + 5 * k, reading(State.OUT_OF_STOCK, 0.5)) for k in range(7)]
@@ -103,8 +134,10 @@ def test_old_looks_are_ignored() -> None:
 def test_memory_survives_a_restart() -> None:
     """What is written to the disk reads back, without the candidate."""
     memory = run(STOCKED + [(25.0 + 5 * k, reading(State.MISPLACED, sku="X")) for k in range(8)])
-    again = SlotMemory.from_json(SLOT, memory.to_json(), memory.last_seen_secs)
+    now_utc = memory.last_seen_utc + timedelta(seconds=40)
+    again = SlotMemory.from_json(SLOT, memory.to_json(), 1000.0, now_utc)
     assert again.held == memory.held
+    assert again.last_seen_secs == 960.0
 
 
 states = st.sampled_from([State.STOCKED, State.LOW, State.OUT_OF_STOCK, State.UNKNOWN])
@@ -117,7 +150,9 @@ def test_no_problem_without_its_seconds(steps: list[tuple[float, State]]) -> Non
     for pause, state in steps:
         now += pause
         before = memory
-        memory = observe(memory, reading(state), RULES, now, START + timedelta(seconds=now))
+        memory = observe(
+            memory, reading(state), RULES, now, START + timedelta(seconds=now), GAP_SECS
+        )
         changed = memory.held.state is not before.held.state
         if changed and memory.held.state.is_problem:
             assert memory.held.observed_secs >= RULES.confirm_secs
