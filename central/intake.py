@@ -122,6 +122,8 @@ def understand(received: Received) -> Meaning:
         return Dead(received, f"topic: {error}")
     if topic.kind in IGNORED_KINDS:
         return None
+    if topic.kind in ("state", "cam") and not received.payload:
+        return None  # a node takes back what it had retained: the bay is planned no more
     try:
         match topic.kind, len(topic.rest):
             case "evt", 1:

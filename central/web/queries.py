@@ -47,7 +47,10 @@ def read_site(connection: Connection, site: Site) -> SiteRows:
     open_alerts, closed_alerts = _alerts(connection, site)
     nodes, cameras = tables.nodes, tables.cameras
     return SiteRows(
-        slots=tuple(_slot(row) for row in _of_site(connection, tables.slot_states, site)),
+        # A slot without a product is planned no more.
+        slots=tuple(
+            _slot(row) for row in _of_site(connection, tables.slot_states, site) if row["sku"]
+        ),
         open_alerts=open_alerts,
         closed_alerts=closed_alerts,
         nodes=tuple(

@@ -323,6 +323,15 @@ def test_an_old_snapshot_changes_nothing(database: Database, ingest: Ingest) -> 
     assert slot_state(database) == "low"
 
 
+@pytest.mark.parametrize("topic", [NODE.bay_state("a12", "b09"), NODE.camera("c9")])
+def test_a_message_taken_back_is_no_dead_letter(
+    database: Database, ingest: Ingest, topic: str
+) -> None:
+    """An empty retained payload removes what was retained; there is nothing to learn from it."""
+    ingest.apply([message(topic, b"", retained=True)])
+    assert database.count(tables.dead_letters) == 0
+
+
 def test_a_failed_batch_is_as_if_it_never_came(database: Database, ingest: Ingest) -> None:
     """After an error the same messages can be applied again."""
     huge = changed().model_copy(update={"facings": Facings(expected=2**70, seen=1)})
