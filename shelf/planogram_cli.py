@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from shelf.errors import PlanogramError, Problem
 from shelf.planogram import Planogram
 from shelf.planogram_csv import write_csv
 from shelf.planogram_diff import diff_planograms
@@ -38,7 +40,23 @@ def _summary(planogram: Planogram) -> dict[str, object]:
         "skus": len(planogram.names),
         "facings": sum(slot.facings for slot in planogram.slots),
         "content_hash": planogram.content_hash,
+        "valid_from": None if planogram.valid_from is None else str(planogram.valid_from),
+        "valid_until": None if planogram.valid_until is None else str(planogram.valid_until),
     }
+
+
+def _remarks(planogram: Planogram, today: date) -> list[str]:
+    """What is not wrong, but worth knowing."""
+    remarks = []
+    if planogram.valid_from and today < planogram.valid_from:
+        remarks.append(f"not valid yet: today is {today}, valid_from {planogram.valid_from}")
+    if planogram.valid_until and today > planogram.valid_until:
+        remarks.append(f"no longer valid: today is {today}, valid_until {planogram.valid_until}")
+    if not planogram.has_heights:
+        remarks.append("board heights are estimated: shelf_y_mm is not given for every shelf")
+    if not planogram.has_sizes:
+        remarks.append("widths are estimated: width_mm is not given for every slot")
+    return remarks
 
 
 @app.command()
@@ -46,16 +64,20 @@ def validate(
     file: File,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Check a file and say what it holds.
+    """Check a file and say what it holds; exit 2 with all problems when it cannot be used.
 
     Example: shelfwatch planogram validate aisle12.csv
     """
-    summary = _summary(load_planogram(file))
+    planogram = load_planogram(file)
+    summary = _summary(planogram)
+    remarks = _remarks(planogram, date.today())
     if as_json:
-        typer.echo(json.dumps(summary))
+        typer.echo(json.dumps({**summary, "remarks": remarks}))
         return
     for key, value in summary.items():
-        typer.echo(f"{key:13} {value}")
+        typer.echo(f"{key:13} {'open' if value is None else value}")
+    for remark in remarks:
+        typer.echo(f"remark: {remark}")
 
 
 @app.command()
@@ -73,9 +95,13 @@ def convert(
     chosen = form or (Form(suffix) if suffix in tuple(Form) else None)
     if chosen is None:
         raise typer.BadParameter(f"expected a name ending in .csv or .json, got {out.name!r}")
-    out.write_text(
-        write_csv(planogram) if chosen is Form.CSV else write_json(planogram), encoding="utf-8"
-    )
+    text = write_csv(planogram) if chosen is Form.CSV else write_json(planogram)
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise PlanogramError(
+            [Problem(f"--out: {out}", "a file that can be written", error.strerror or str(error))]
+        ) from error
     typer.echo(f"{out}: {len(planogram)} slots")
 
 
