@@ -13,15 +13,14 @@ missing=()
 for package in "${packages[@]}"; do
   dpkg -s "$package" >/dev/null 2>&1 || missing+=("$package")
 done
-if ((${#missing[@]})); then
-  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    echo "installing ${missing[*]}"
-    apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-      "${missing[@]}" >/dev/null
-  else
-    echo "not installed, tests that need them are skipped: ${missing[*]}"
-  fi
+install() {
+  [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
+  echo "installing $*"
+  apt-get update -qq || true # what is cached may do
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+if ((${#missing[@]})) && ! install "${missing[@]}"; then
+  echo "not installed, tests that need them are skipped: ${missing[*]}"
 fi
 
 if [ ! -x .venv/bin/python ]; then
