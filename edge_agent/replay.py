@@ -6,6 +6,7 @@ Time is the recording's, so the same pictures give the same events.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -14,12 +15,14 @@ from rich.progress import Progress
 
 from detector import Detector
 from edge_agent.agent import build_station
+from edge_agent.bookkeeper import LOOKS_APART, watch_of
 from edge_agent.config import Site
 from edge_agent.frames import Frame
-from edge_agent.ledger import Change, Judged, Ledger
+from edge_agent.ledger import Change, Ledger
+from edge_agent.recognise import Recogniser
 from edge_agent.sources import EndOfSource, open_source
 from edge_agent.sources.settings import FolderSettings, VideoSettings
-from shelf import CameraState, ShelfwatchError, load_planogram
+from shelf import ShelfwatchError, load_planogram
 from shelf.wire import Event, type_of
 
 START_UTC = datetime(2000, 1, 1, tzinfo=UTC)
@@ -44,27 +47,38 @@ def replay(site: Site, camera_id: str, frames: Path, events: Path) -> tuple[int,
     entry = next(p for p in site.planograms if p.aisle == camera.aisle)
     planogram = load_planogram(entry.file)
     detector = Detector.load(site.model)
-    station = build_station(camera, planogram, detector, site)
-    judged = Judged(camera.id, detector.identity, "replay")
+    recogniser = Recogniser.load(site.catalog, planogram) if site.catalog else None
+    station = build_station(camera, planogram, detector, recogniser)
+    watch = watch_of(camera, detector.identity, site.decide)
     ids = (str(UUID(int=number)) for number in range(1, 2**62))
     ledger = Ledger(
-        {camera.aisle: planogram}, site.decide, 0.0, START_UTC, new_id=lambda: next(ids)
+        {camera.aisle: planogram}, [watch], site.decide, 0.0, START_UTC, new_id=lambda: next(ids)
     )
     looks = written = 0
+    started_secs = 0.0
     with events.open("w", encoding="utf-8") as out, Progress(transient=True) as progress:
         total = len(list(frames.iterdir())) if frames.is_dir() else None
         task = progress.add_task("replay", total=total)
         for frame in _frames(frames, camera_id, camera.look_every_secs):
             looked = station.work(frame)
             looks += 1
+            if looks == 2:
+                # A recording has its own pace, which may be slower than the camera's.
+                pace_secs = frame.monotonic_secs - started_secs
+                watch = replace(
+                    watch, max_gap_secs=max(watch.max_gap_secs, LOOKS_APART * pace_secs)
+                )
+            started_secs = frame.monotonic_secs
             progress.advance(task)
             now_utc = frame.captured_at_utc
-            if looked.state is CameraState.MOVED:
-                changes = ledger.lose(camera.aisle, camera.bays, looked.detail, now_utc)
-            else:
-                changes = ledger.apply(
-                    camera.aisle, looked.readings, judged, frame.monotonic_secs, now_utc
-                )
+            changes = ledger.take(
+                watch,
+                looked.readings,
+                frame.monotonic_secs,
+                now_utc,
+                lost_bays=looked.lost_bays,
+                why_lost=looked.detail,
+            )
             changes += ledger.tick(frame.monotonic_secs, now_utc)
             for change in changes:
                 written += 1
