@@ -82,5 +82,7 @@ def replay_frames(
     """
     from edge_agent.replay import replay as replay_recording
 
-    looks, written = replay_recording(load_site(site), camera, frames, events)
+    looks, written = replay_recording(
+        load_site(site), camera, frames, events, lambda words: typer.echo(words, err=True)
+    )
     typer.echo(f"{events}: {written} events from {looks} looks")

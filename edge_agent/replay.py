@@ -5,10 +5,12 @@ Time is the recording's, so the same pictures give the same events.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TextIO
 from uuid import UUID
 
 from rich.progress import Progress
@@ -17,11 +19,13 @@ from detector import Detector
 from edge_agent.agent import build_station
 from edge_agent.bookkeeper import LOOKS_APART, watch_of
 from edge_agent.config import Site
-from edge_agent.frames import Frame
+from edge_agent.frames import Frame, ImageBgr
 from edge_agent.ledger import Change, Ledger
 from edge_agent.recognise import Recogniser
-from edge_agent.sources import EndOfSource, open_source
-from edge_agent.sources.settings import FolderSettings, VideoSettings
+from edge_agent.sources import EndOfSource, SourceError, open_source
+from edge_agent.sources.decode import decoded
+from edge_agent.sources.folder import SUFFIXES
+from edge_agent.sources.settings import VideoSettings
 from shelf import ShelfwatchError, load_planogram
 from shelf.wire import Event, type_of
 
@@ -29,21 +33,53 @@ START_UTC = datetime(2000, 1, 1, tzinfo=UTC)
 """The time of the first picture, where the recording does not tell it."""
 
 
+LATEST_SECS = 1e10
+"""No recording lasts longer; a greater number in a name is a date or a serial number."""
+
+_SECONDS = re.compile(r"\d+(\.\d+)?")
+
+
 class ReplayError(ShelfwatchError):
     """A recording that cannot be replayed."""
 
 
-def replay(site: Site, camera_id: str, frames: Path, events: Path) -> tuple[int, int]:
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture of a recording, ``secs`` after its start."""
+
+    path: Path
+    secs: float
+
+
+def replay(
+    site: Site,
+    camera_id: str,
+    frames: Path,
+    events: Path,
+    tell: Callable[[str], None] = lambda _words: None,
+) -> tuple[int, int]:
     """Write the events that ``frames`` lead to; returns how many looks and events there were.
 
-    ``frames`` is a folder of pictures or a video. Pictures whose names are numbers of seconds
-    (``000010.0.jpg``) carry their time; others are ``look_every_secs`` apart.
-    Raises `ReplayError` for an unknown camera or a recording without a picture.
+    ``frames`` is a folder of pictures, taken in the order and at the times of
+    `pictures_in`, or a video. ``tell`` is given what the user should know: unused names,
+    pictures that cannot be read.
+    Raises `ReplayError` for an unknown camera, a recording without a picture or ``events`` that
+    cannot be written.
     """
     camera = next((camera for camera in site.cameras if camera.id == camera_id), None)
     if camera is None:
         known = ", ".join(camera.id for camera in site.cameras)
         raise ReplayError(f"--camera: expected one of {known}, found {camera_id!r}")
+    every_secs = camera.look_every_secs
+    if not frames.exists():
+        raise ReplayError(f"{frames}: expected a folder of pictures or a video, found nothing")
+    total = None
+    if frames.is_dir():
+        pictures = pictures_in(frames, every_secs, tell)
+        recording = frames_of(pictures, camera_id, tell)
+        total = len(pictures)
+    else:
+        recording = _frames_of_video(frames, camera_id, every_secs)
     entry = next(p for p in site.planograms if p.aisle == camera.aisle)
     planogram = load_planogram(entry.file)
     detector = Detector.load(site.model)
@@ -56,10 +92,9 @@ def replay(site: Site, camera_id: str, frames: Path, events: Path) -> tuple[int,
     )
     looks = written = 0
     started_secs = 0.0
-    with events.open("w", encoding="utf-8") as out, Progress(transient=True) as progress:
-        total = len(list(frames.iterdir())) if frames.is_dir() else None
+    with _opened(events) as out, Progress(transient=True) as progress:
         task = progress.add_task("replay", total=total)
-        for frame in _frames(frames, camera_id, camera.look_every_secs):
+        for frame in recording:
             looked = station.work(frame)
             looks += 1
             if looks == 2:
@@ -84,8 +119,63 @@ def replay(site: Site, camera_id: str, frames: Path, events: Path) -> tuple[int,
                 written += 1
                 out.write(_line(site, change, written) + "\n")
     if looks == 0:
-        raise ReplayError(f"{frames}: expected pictures or a video, found none")
+        raise ReplayError(f"{frames}: expected a picture that can be read, found none")
     return looks, written
+
+
+def pictures_in(
+    folder: Path, every_secs: float, tell: Callable[[str], None] = lambda _words: None
+) -> list[Picture]:
+    """Return the pictures of ``folder`` in the order of time; other files do not matter.
+
+    When all their names are numbers of seconds (``000010.0.jpg``) those are the times. Else they
+    are taken in the order of their names, ``every_secs`` apart, and ``tell`` is given the reason.
+    Raises `ReplayError` when there is none.
+    """
+    try:
+        paths = sorted(
+            path
+            for path in folder.iterdir()
+            if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+        )
+    except OSError as error:
+        raise ReplayError(f"{folder}: cannot be read: {error.strerror}") from error
+    if not paths:
+        kinds = " ".join(sorted(SUFFIXES))
+        raise ReplayError(f"{folder}: expected pictures ({kinds}), found none")
+    other = next((path for path in paths if not _is_time(path.stem)), None)
+    if other is None:
+        timed = [Picture(path, float(path.stem)) for path in paths]
+        return sorted(timed, key=lambda picture: picture.secs)
+    tell(
+        f"{folder}: {other.name} does not name a number of seconds, so the pictures are taken in "
+        f"the order of their names, {every_secs:g} s apart"
+    )
+    return [Picture(path, number * every_secs) for number, path in enumerate(paths)]
+
+
+def frames_of(pictures: list[Picture], camera: str, tell: Callable[[str], None]) -> Iterator[Frame]:
+    """Read the pictures one by one; ``tell`` is given those that cannot be read."""
+    for number, picture in enumerate(pictures, start=1):
+        try:
+            image_bgr = decoded(picture.path.read_bytes(), picture.path.name)
+        except (OSError, SourceError) as error:
+            tell(f"{picture.path}: left out: {error}")
+            continue
+        yield _frame(camera, number, picture.secs, image_bgr)
+
+
+def _is_time(stem: str) -> bool:
+    return _SECONDS.fullmatch(stem) is not None and float(stem) <= LATEST_SECS
+
+
+def _opened(events: Path) -> TextIO:
+    try:
+        return events.open("w", encoding="utf-8")
+    except OSError as error:
+        raise ReplayError(
+            f"--events: {events}: expected a file that can be written, found {error.strerror}"
+        ) from error
 
 
 def _line(site: Site, change: Change, sequence: int) -> str:
@@ -106,15 +196,8 @@ def _line(site: Site, change: Change, sequence: int) -> str:
     )
 
 
-def _frames(frames: Path, camera: str, every_secs: float) -> Iterator[Frame]:
-    if not frames.exists():
-        raise ReplayError(f"{frames}: expected a folder of pictures or a video, found nothing")
-    if frames.is_dir():
-        times = _times_in_names(frames)
-        source = open_source(FolderSettings(type="folder", path=frames))
-    else:
-        times = None
-        source = open_source(VideoSettings(type="video", path=frames, every_secs=every_secs))
+def _frames_of_video(video: Path, camera: str, every_secs: float) -> Iterator[Frame]:
+    source = open_source(VideoSettings(type="video", path=video, every_secs=every_secs))
     number = 0
     try:
         while True:
@@ -122,22 +205,11 @@ def _frames(frames: Path, camera: str, every_secs: float) -> Iterator[Frame]:
                 grab = source.grab()
             except EndOfSource:
                 return
-            known = times is not None and number < len(times)
-            secs = times[number] if times and known else number * every_secs
-            yield Frame(
-                camera, number + 1, START_UTC + timedelta(seconds=secs), secs, grab.image_bgr
-            )
+            yield _frame(camera, number + 1, number * every_secs, grab.image_bgr)
             number += 1
     finally:
         source.close()
 
 
-def _times_in_names(folder: Path) -> list[float] | None:
-    """The seconds that all picture names spell, or None when one does not."""
-    times = []
-    for path in sorted(folder.iterdir()):
-        try:
-            times.append(float(path.stem))
-        except ValueError:
-            return None
-    return times
+def _frame(camera: str, sequence: int, secs: float, image_bgr: ImageBgr) -> Frame:
+    return Frame(camera, sequence, START_UTC + timedelta(seconds=secs), secs, image_bgr)

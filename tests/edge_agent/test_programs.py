@@ -164,46 +164,54 @@ def test_check_tells_all_problems_at_once(store: Path) -> None:
     assert len(lines) == 2
 
 
-def test_replay_is_the_same_every_time(store: Path, tmp_path: Path) -> None:
-    """The same frames give the same bytes of events, in the recording's own time."""
-    frames = tmp_path / "rendered"
-    made = shelfwatch("simulate", "--out", frames, "--hours", 0.02, "--every-secs", 12)
+def replay(folder: Path, camera: str, frames: Path, out: Path) -> subprocess.CompletedProcess[str]:
+    return shelfwatch(
+        *("replay", "--site", folder / "site.yaml", "--camera", camera),
+        *("--frames", frames, "--events", out),
+    )
+
+
+def test_replay_is_the_same_every_time(tmp_path: Path) -> None:
+    """The same frames give the same bytes of events, however their times are spelt."""
+    made = shelfwatch("simulate", "--out", tmp_path, "--hours", 0.04, "--every-secs", 12)
     assert made.returncode == 0, made.stderr
-    outs = [tmp_path / "one.jsonl", tmp_path / "two.jsonl"]
-    for out in outs:
-        done = shelfwatch(
-            "replay",
-            "--site",
-            frames / "site.yaml",
-            "--camera",
-            "c1",
-            "--frames",
-            frames / "frames" / "c1",
-            "--events",
-            out,
-        )
-        assert done.returncode == 0, done.stderr
+    frames, renamed = tmp_path / "frames" / "c1", tmp_path / "renamed"
+    renamed.mkdir()
+    (renamed / "notes.txt").write_text("not a picture")
+    for picture in frames.iterdir():
+        (renamed / f"{float(picture.stem):g}{picture.suffix}").symlink_to(picture)
+    in_text_order = [float(path.stem) for path in sorted(renamed.glob("*.jpg"))]
+    assert in_text_order != sorted(in_text_order)
+    outs = []
+    for folder in (frames, renamed):
+        outs.append(tmp_path / f"{folder.name}.jsonl")
+        done = replay(tmp_path, "c1", folder, outs[-1])
+        assert (done.returncode, done.stderr) == (0, "")
     assert outs[0].read_bytes() == outs[1].read_bytes()
     told = [json.loads(line) for line in outs[0].read_text().splitlines()]
     assert [event["sequence"] for event in told] == list(range(1, len(told) + 1))
-    assert told
+    calibration = yaml.safe_load((tmp_path / "calibration" / "c1.yaml").read_text())
+    assert {event["data"]["calibration"] for event in told} == {calibration["version"]}
 
 
-def test_replay_of_another_camera_is_refused(store: Path, tmp_path: Path) -> None:
-    """The cameras of the site are named."""
-    done = shelfwatch(
-        "replay",
-        "--site",
-        store / "site.yaml",
-        "--camera",
-        "c9",
-        "--frames",
-        store,
-        "--events",
-        tmp_path / "x.jsonl",
-    )
+@pytest.mark.parametrize(
+    ("camera", "frames", "events", "words"),
+    [
+        ("c9", "catalog", "x.jsonl", "--camera: expected one of c1, c2, found 'c9'"),
+        ("c1", "none", "x.jsonl", "none: expected a folder of pictures or a video, found nothing"),
+        ("c1", "planograms", "x.jsonl", "planograms: expected pictures"),
+        ("c1", "catalog", "none/x.jsonl", "x.jsonl: expected a file that can be written, found No"),
+    ],
+)
+def test_replay_says_what_is_wrong(
+    store: Path, camera: str, frames: str, events: str, words: str
+) -> None:
+    """An unknown camera, no recording, a place that cannot be written: one message, exit 2."""
+    done = replay(store, camera, store / frames, store / events)
     assert done.returncode == 2
-    assert "expected one of c1, c2, found 'c9'" in done.stderr
+    assert words in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert not (store / events).exists()
 
 
 def test_importing_the_agent_loads_no_torch() -> None:
