@@ -14,11 +14,22 @@ from rich.table import Table
 
 from calibration import Calibration
 from detector import Detector, read_picture
-from edge_agent.audit import Audit, audit_photo
+from edge_agent.audit import audit_photo
 from edge_agent.look import Looker, observe_picture
 from edge_agent.picture import draw_slots
 from edge_agent.recognise import Recogniser
-from shelf import BoxPx, Planogram, ShelfwatchError, SlotReading, State, load_planogram
+from shelf import (
+    Bay,
+    BoxPx,
+    ConfigError,
+    Planogram,
+    Problem,
+    ShelfwatchError,
+    SlotReading,
+    State,
+    Units,
+    load_planogram,
+)
 
 app = typer.Typer()
 
@@ -50,27 +61,59 @@ def audit(
     Example: shelfwatch audit shelf.jpg --planogram bay.csv --catalog pictures --picture out.png
     """
     plan = load_planogram(planogram)
+    known = None if calibration is None else Calibration.load(calibration)
+    bays = [] if known is None else bays_of(known, plan, f"--calibration: {calibration}")
     image = read_picture(photo)
     recogniser = None if catalog is None else Recogniser.load(catalog, plan)
     detector = Detector.load(model)
-    if calibration is None:
-        observed = observe_picture(image, detector.detect_at_best_scale(image), recogniser)
+    if known is None:
+        observed = observe_picture(
+            image, detector.detect_at_best_scale(image), detector, recogniser
+        )
         answer = audit_photo(observed, plan)
+        slots = answer.slots
         unplanned = [_box(observed.facings_xyxy_px[index]) for index in answer.unplanned]
     else:
-        known = Calibration.load(calibration)
-        bays = [bay for bay in plan.bays if bay.number in known.bay_numbers]
         look = Looker(detector, bays, recogniser, known).look(image)
-        answer, unplanned = Audit(look.readings, (), {}), []
-    result = audit_json(photo, (image.shape[1], image.shape[0]), plan, answer.slots, unplanned)
+        slots, unplanned = look.readings, list(look.unplanned)
+    result = audit_json(photo, (image.shape[1], image.shape[0]), plan, slots, unplanned)
     if picture is not None:
-        _write_picture(picture, draw_slots(image, answer.slots, unplanned))
+        _write_picture(picture, draw_slots(image, slots, unplanned))
     if json_out is not None and str(json_out) == "-":
         typer.echo(json.dumps(result))
         return
     if json_out is not None:
         _write_text(json_out, json.dumps(result, indent=1) + "\n")
     _print(result, recogniser)
+
+
+def bays_of(calibration: Calibration, planogram: Planogram, where: str) -> list[Bay]:
+    """Return the planned bays that are calibrated.
+
+    Raises `ConfigError`, naming ``where``, when there is none, or when the planogram does not say
+    in mm where its boards are, without which a calibration points beside them.
+    """
+    bays = [bay for bay in planogram.bays if bay.number in calibration.bay_numbers]
+    problems = []
+    if not bays:
+        planned = ", ".join(str(bay.number) for bay in planogram.bays)
+        found = ", ".join(map(str, calibration.bay_numbers))
+        problems.append(
+            Problem(where, f"a bay of planogram {planogram.name} ({planned})", f"bays {found}")
+        )
+    if planogram.units is not Units.MM or not planogram.has_heights:
+        problems.append(
+            Problem(
+                where,
+                "a planogram in mm with the height of each board (shelf_y_mm)",
+                f"{planogram.name} in {planogram.units.value}, heights "
+                + ("given" if planogram.has_heights else "estimated"),
+                "without --calibration the bay is searched for",
+            )
+        )
+    if problems:
+        raise ConfigError(problems)
+    return bays
 
 
 def audit_json(

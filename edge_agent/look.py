@@ -57,12 +57,12 @@ class Look:
 
 
 def observe_picture(
-    image_bgr: ImageBgr, found: Detections, recogniser: Recogniser | None
+    image_bgr: ImageBgr, found: Detections, detector: Detector, recogniser: Recogniser | None
 ) -> Observed:
     """Return ``found`` in the form the matching takes, with the facings recognised."""
     found = found.select(_sides(found).min(axis=1) >= MIN_SIDE_PX)
     gaps = found.of_class(GAP)
-    facings = _without_phantoms(found.of_class(PRODUCT), gaps)
+    facings = _without_phantoms(found.of_class(PRODUCT), gaps, detector)
     boxes = facings.boxes_xyxy_px.astype(np.float64)
     return Observed(
         size_px=(image_bgr.shape[1], image_bgr.shape[0]),
@@ -143,7 +143,10 @@ class Looker:
     ) -> Look:
         frontal = rectifier.apply(image_bgr)
         observed = observe_picture(
-            frontal, self._detector.detect_tiled(frontal, scale=1.0), self._recogniser
+            frontal,
+            self._detector.detect_tiled(frontal, scale=1.0),
+            self._detector,
+            self._recogniser,
         )
 
         def visibility(box: BoxPx) -> float:
@@ -168,7 +171,7 @@ class Looker:
 
     def _search(self, image_bgr: ImageBgr, unsettled: Unsettled) -> Look:
         found = self._detector.detect_at_best_scale(image_bgr)
-        observed = observe_picture(image_bgr, found, self._recogniser)
+        observed = observe_picture(image_bgr, found, self._detector, self._recogniser)
         placed = place_bays(observed, self._bays, unsettled)
         used = frozenset().union(*(bay.used for bay in placed))
         unplanned = frozenset().union(*(bay.unplanned for bay in placed)) - used
@@ -213,16 +216,20 @@ def _sides(found: Detections) -> NDArray[np.float32]:
     return np.asarray(boxes[:, 2:] - boxes[:, :2])
 
 
-def _without_phantoms(facings: Detections, gaps: Detections) -> Detections:
-    """Leave out facings that lie in a gap of which the detector is surer than of them."""
+def _without_phantoms(facings: Detections, gaps: Detections, detector: Detector) -> Detections:
+    """Leave out facings that lie in a gap of which the detector is surer than of them.
+
+    Scores of two classes compare by how far they are above their thresholds.
+    """
     if len(facings) == 0 or len(gaps) == 0:
         return facings
+    threshold = {entry.name: entry.threshold for entry in detector.manifest.classes}
     a, b = facings.boxes_xyxy_px[:, None, :], gaps.boxes_xyxy_px[None, :, :]
     wide = np.minimum(a[..., 2], b[..., 2]) - np.maximum(a[..., 0], b[..., 0])
     tall = np.minimum(a[..., 3], b[..., 3]) - np.maximum(a[..., 1], b[..., 1])
     area = (a[..., 2] - a[..., 0]) * (a[..., 3] - a[..., 1])
     inside = np.clip(wide, 0, None) * np.clip(tall, 0, None) > PHANTOM_SHARE * area
-    surer = gaps.scores[None, :] > facings.scores[:, None]
+    surer = gaps.scores[None, :] / threshold[GAP] > facings.scores[:, None] / threshold[PRODUCT]
     return facings.select(~np.any(inside & surer, axis=1))
 
 

@@ -52,6 +52,10 @@ class Items:
         return len(self.kind)
 
 
+IN_GAP_SHARE = 0.5
+"""A facing takes the place of a gap when it fills this share of the gap's height."""
+
+
 def make_items(
     boxes: Floats, facing_source: Ints, gaps: Floats, gap_source: Ints, unit_width: float
 ) -> Items:
@@ -64,7 +68,8 @@ def make_items(
         for box, source in zip(boxes, facing_source, strict=True)
     ]
     for gap, source in zip(gaps, gap_source, strict=True):
-        free = _free_parts(gap[0], gap[2], boxes)
+        tall = np.minimum(boxes[:, 3], gap[3]) - np.maximum(boxes[:, 1], gap[1])
+        free = _free_parts(gap[0], gap[2], boxes[tall > IN_GAP_SHARE * (gap[3] - gap[1])])
         for left, right in free:
             count = max(1, round((right - left) / unit_width))
             step = (right - left) / count

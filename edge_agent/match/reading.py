@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,13 @@ PointMap = Callable[[Floats], Floats]
 
 LEVEL_REACH = 0.45
 """A facing belongs to the nearest level within this share of the level's height."""
+
+BLIND_FACINGS = 4
+BLIND_SHARE = 0.6
+"""So many facings, and this share, of a row without an answer say that it cannot be read."""
+
+SIZE_OCTAVES = 0.7
+"""How far, in doublings, a facing's sides may be from what its product measures."""
 
 GAP_OVERLAP = 0.4
 """A gap belongs to every level whose band it fills by this share, or that holds it."""
@@ -61,6 +68,9 @@ def read_bay(
     answers: dict[SlotId, list[Answered]] = {slot.id: [] for slot in bay.slots}
     strangers: dict[SlotId, list[int]] = {slot.id: [] for slot in bay.slots}
     accepted = {slot.id: {slot.sku, *slot.substitutes} for slot in bay.slots}
+    sizes = {
+        slot.sku: (slot.facing_width_mm, slot.facing_height_mm) for slot in reversed([*bay.slots])
+    }
     used: list[int] = []
     paired: list[tuple[int, int]] = []
     costs: list[float] = []
@@ -70,12 +80,20 @@ def read_bay(
         items = _level_items(level, facings, members, gaps)
         mismatch = observed.mismatch(level.skus)
         item_of, shift, cost_of = _align_level(level, items, mismatch, observed.facing_scores)
+        blind = _is_blind(items, item_of)
         for k, facing in enumerate(level.facings):
             item = int(item_of[k])
             is_facing = item >= 0 and items.kind[item] == Kind.FACING
             mismatched = float(mismatch[items.source[item], k]) if is_facing else 0.0
             answered = _answer(
-                facing, float(shift[k]), items, item, image_from_bay, mismatched, facings[inside]
+                facing,
+                float(shift[k]),
+                items,
+                item,
+                image_from_bay,
+                mismatched,
+                facings[inside],
+                blind,
             )
             answers[facing.slot].append(answered)
             if answered.answer is Answer.FACING:
@@ -83,7 +101,8 @@ def read_bay(
                 paired.append((count + k, answered.source))
                 costs.append(float(cost_of[k, item]))
         for seen, slot in _left_over(level, items, item_of, shift):
-            if observed.stranger(seen, accepted[slot]) is not None:
+            stranger = observed.stranger(seen, accepted[slot])
+            if stranger is not None and _has_size_of(stranger, facings[seen], sizes):
                 strangers[slot].append(seen)
                 used.append(seen)
         count += len(level.facings)
@@ -196,6 +215,26 @@ def _drift(level: Level, items: Items, item_of: Ints) -> Floats:
     return np.asarray(np.clip(spread, -limit, limit))
 
 
+def _is_blind(items: Items, item_of: Ints) -> bool:
+    """Whether most of a row of several facings is answered by nothing, without one gap."""
+    unanswered = int(np.sum(item_of < 0))
+    if bool(np.any(items.kind == Kind.GAP)):
+        return False
+    return unanswered >= max(BLIND_FACINGS, BLIND_SHARE * len(item_of))
+
+
+def _has_size_of(sku: str, box: Floats, sizes: Mapping[str, tuple[float, float]]) -> bool:
+    """Whether a box (left, bottom, right, top) is as large as the product it seems to show.
+
+    A part of a package may look like another product; it has not its size. Products that are
+    planned elsewhere have no size here, and are believed.
+    """
+    if sku not in sizes:
+        return True
+    seen = np.array([box[2] - box[0], box[3] - box[1]])
+    return bool(np.all(np.abs(np.log2(seen / np.array(sizes[sku]))) < SIZE_OCTAVES))
+
+
 def _left_over(
     level: Level, items: Items, item_of: Ints, shift: Floats
 ) -> list[tuple[int, SlotId]]:
@@ -220,6 +259,7 @@ def _answer(
     image_from_bay: PointMap,
     mismatch: float,
     facings: Floats,
+    blind: bool,
 ) -> Answered:
     left, right = facing.left + shift, facing.left + shift + facing.width
     bottom, top = facing.bottom, facing.bottom + facing.height
@@ -231,7 +271,7 @@ def _answer(
     covered = _covered(left, bottom, right, top, facings)
     if item >= 0:
         return Answered(facing, Answer.GAP, int(items.source[item]), 0.0, box, covered)
-    return Answered(facing, Answer.NOTHING, -1, 0.0, box, covered)
+    return Answered(facing, Answer.NOTHING, -1, 0.0, box, covered, blind)
 
 
 def _covered(left: float, bottom: float, right: float, top: float, facings: Floats) -> float:

@@ -19,7 +19,10 @@ NOTHING_SEEN_CONFIDENCE = 0.6
 """No box where a facing is planned: weak evidence, as a detector may overlook one."""
 
 
-MIN_EMPTINESS = 0.45
+BLIND_ROW_WEIGHT = 0.8
+"""Where neither products nor gaps of a row are seen, the detector is blind to them rather."""
+
+MIN_EMPTINESS = 0.53
 """Less sure than this, a place without a facing is not called empty: something covers it."""
 
 
@@ -37,7 +40,8 @@ class Answered:
 
     ``source`` indexes the facing or gap of the picture (-1 for nothing); ``mismatch`` is 0..1
     (see `Observed.mismatch`); ``box`` is the expected place in px; ``covered`` the share of it
-    that some other facing covers.
+    that some other facing covers; ``blind`` says that hardly anything of its whole row was seen,
+    and no gap either.
     """
 
     planned: PlannedFacing
@@ -46,6 +50,7 @@ class Answered:
     mismatch: float
     box: BoxPx
     covered: float
+    blind: bool = False
 
 
 def slot_reading(
@@ -128,7 +133,8 @@ def _emptiness(answers: Sequence[Answered], observed: Observed) -> float:
         if answer.answer is Answer.GAP:
             sure.append(0.75 + 0.24 * float(observed.gap_scores[answer.source]))
         else:
-            sure.append(NOTHING_SEEN_CONFIDENCE * (1 - answer.covered / 2))
+            weight = BLIND_ROW_WEIGHT if answer.blind else 1.0
+            sure.append(NOTHING_SEEN_CONFIDENCE * weight * (1 - answer.covered / 2))
     return float(np.mean(sure)) if sure else 0.0
 
 
@@ -139,6 +145,8 @@ def _absence(answers: Sequence[Answered]) -> str:
     covered = [a for a in answers if a.answer is Answer.NOTHING and a.covered > 0.5]
     if covered:
         return "no facing in its place, something else covers it"
+    if all(answer.blind for answer in answers):
+        return "hardly anything of its row was seen, and no gap"
     return "gap seen in part" if gaps else "no facing in its place"
 
 
