@@ -112,6 +112,51 @@ def test_audit_of_something_else_is_unknown(store: Path) -> None:
     assert summary["osa"] is None
 
 
+def test_audit_with_a_calibration_names_strangers(store: Path, tmp_path: Path) -> None:
+    """Facings that no slot explains are told, as without a calibration."""
+    made = shelfwatch("simulate", "--out", tmp_path / "s", "--hours", 0.005, "--every-secs", 12)
+    assert made.returncode == 0, made.stderr
+    photo = sorted((tmp_path / "s" / "frames" / "c1").iterdir())[0]
+    planogram = tmp_path / "fewer.csv"
+    lines = (store / "planograms" / "a12.csv").read_text().splitlines()
+    planogram.write_text("\n".join(line for line in lines if not line.startswith("1,2,")) + "\n")
+    done = shelfwatch(
+        *("audit", photo, "--planogram", planogram, "--json", "-"),
+        *("--calibration", store / "calibration" / "c1.yaml"),
+    )
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["summary"]["stocked"] > 5
+    assert len(result["unplanned"]) > 5
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ("7,1,1,A,a,1,100,0\n9,1,1,B,b,1,100,0", "a bay of planogram p-1 (7, 9), found bays 1"),
+        ("1,1,1,A,a,1,100,", "found p-1 in mm, heights estimated; without --calibration"),
+        ("1,1,1,A,a,1,,0", "found p-1 in relative, heights given"),
+    ],
+)
+def test_audit_refuses_a_calibration_that_does_not_fit(
+    store: Path, tmp_path: Path, rows: str, words: str
+) -> None:
+    """Another bay's calibration, and a planogram that a calibration cannot place, exit with 2."""
+    planogram = tmp_path / "p.csv"
+    planogram.write_text(
+        f"# version: 1\nbay,shelf,slot,sku,name,facings_wide,width_mm,shelf_y_mm\n{rows}\n"
+    )
+    calibration = store / "calibration" / "c1.yaml"
+    done = shelfwatch(
+        *("audit", store / "catalog" / "100101.png", "--planogram", planogram),
+        *("--calibration", calibration),
+    )
+    assert done.returncode == 2
+    assert f"--calibration: {calibration}: expected a" in done.stderr
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def edited(store: Path, name: str, **changes: object) -> Path:
     """A copy of the store's site file with other settings."""
     settings = yaml.safe_load((store / "site.yaml").read_text())
