@@ -73,6 +73,7 @@ def observe_picture(
         skus=recogniser.skus if recogniser else (),
         similarity=recogniser.similarity(image_bgr, boxes) if recogniser else None,
         names=recogniser.names if recogniser else {},
+        sizes=recogniser.sizes if recogniser else {},
     )
 
 

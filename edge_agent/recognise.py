@@ -33,6 +33,11 @@ class Recogniser:
             key if key in planogram.names else by_name.get(key, key) for key in catalog.keys
         )
         self.names = planogram.names
+        self.sizes = {
+            slot.sku: (slot.facing_width_mm, slot.facing_height_mm)
+            for slot in planogram.slots
+            if planogram.has_sizes
+        }
         self.unpictured = sorted(self.names[sku] for sku in set(self.names) - set(self.skus))
 
     @classmethod

@@ -33,7 +33,8 @@ class Observed:
     ``facings_xyxy_px`` (n,4) and ``gaps_xyxy_px`` (m,4) are float64 boxes in the picture
     (origin top left, y down); ``facing_scores`` (n,) and ``gap_scores`` (m,) are 0..1.
     ``similarity`` (n,k) compares each facing with the ``skus`` (k) of a catalogue, higher is
-    more alike, or is None without a catalogue; ``names`` are the products' names by SKU.
+    more alike, or is None without a catalogue; ``names`` and ``sizes`` are the products'
+    names and facings' widths and heights by SKU, in planogram lengths, where they are known.
     Raises ``ValueError`` when the shapes do not fit together or a box has no area.
     """
 
@@ -46,6 +47,7 @@ class Observed:
     similarity: Floats | None = None
     rule: IdentityRule = IdentityRule()
     names: Mapping[str, str] = field(default_factory=dict)
+    sizes: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         count = len(self.facing_scores)

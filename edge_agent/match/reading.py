@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +28,8 @@ BLIND_SHARE = 0.6
 """So many facings, and this share, of a row without an answer say that it cannot be read."""
 
 SIZE_OCTAVES = 0.7
-"""How far, in doublings, a facing's sides may be from what its product measures."""
+"""How far, in doublings, a stranger's sides may be from what its product measures (or, where
+that is not known, the product in whose place it stands)."""
 
 GAP_OVERLAP = 0.4
 """A gap belongs to every level whose band it fills by this share, or that holds it."""
@@ -67,10 +68,15 @@ def read_bay(
     level_of = _assign(facings, levels, inside)
     answers: dict[SlotId, list[Answered]] = {slot.id: [] for slot in bay.slots}
     strangers: dict[SlotId, list[int]] = {slot.id: [] for slot in bay.slots}
+    usual = {slot.id: (slot.facing_width_mm, slot.facing_height_mm) for slot in bay.slots}
     accepted = {slot.id: {slot.sku, *slot.substitutes} for slot in bay.slots}
-    sizes = {
-        slot.sku: (slot.facing_width_mm, slot.facing_height_mm) for slot in reversed([*bay.slots])
-    }
+
+    def stranger(seen: int, slot: SlotId) -> str | None:
+        sku = observed.stranger(seen, accepted[slot])
+        if sku is None or not _has_size_of(observed.sizes.get(sku, usual[slot]), facings[seen]):
+            return None
+        return sku
+
     used: list[int] = []
     paired: list[tuple[int, int]] = []
     costs: list[float] = []
@@ -101,13 +107,12 @@ def read_bay(
                 paired.append((count + k, answered.source))
                 costs.append(float(cost_of[k, item]))
         for seen, slot in _left_over(level, items, item_of, shift):
-            stranger = observed.stranger(seen, accepted[slot])
-            if stranger is not None and _has_size_of(stranger, facings[seen], sizes):
+            if stranger(seen, slot) is not None:
                 strangers[slot].append(seen)
                 used.append(seen)
         count += len(level.facings)
     readings = tuple(
-        slot_reading(slot, answers[slot.id], strangers[slot.id], observed, visibility)
+        slot_reading(slot, answers[slot.id], strangers[slot.id], stranger, observed, visibility)
         for slot in bay.slots
     )
     unplanned = np.setdiff1d(np.flatnonzero(inside), np.array(used, dtype=np.int64))
@@ -223,16 +228,13 @@ def _is_blind(items: Items, item_of: Ints) -> bool:
     return unanswered >= max(BLIND_FACINGS, BLIND_SHARE * len(item_of))
 
 
-def _has_size_of(sku: str, box: Floats, sizes: Mapping[str, tuple[float, float]]) -> bool:
+def _has_size_of(size: tuple[float, float], box: Floats) -> bool:
     """Whether a box (left, bottom, right, top) is as large as the product it seems to show.
 
-    A part of a package may look like another product; it has not its size. Products that are
-    planned elsewhere have no size here, and are believed.
+    A part of a package may look like another product; it has not its size.
     """
-    if sku not in sizes:
-        return True
     seen = np.array([box[2] - box[0], box[3] - box[1]])
-    return bool(np.all(np.abs(np.log2(seen / np.array(sizes[sku]))) < SIZE_OCTAVES))
+    return bool(np.all(np.abs(np.log2(seen / np.array(size))) < SIZE_OCTAVES))
 
 
 def _left_over(

@@ -10,7 +10,7 @@ import numpy as np
 
 from edge_agent.match.observed import Observed
 from edge_agent.match.planned import PlannedFacing
-from shelf import BoxPx, Found, PlannedSlot, SlotReading, State
+from shelf import BoxPx, Found, PlannedSlot, SlotId, SlotReading, State
 
 MIN_VISIBLE = 0.6
 """A slot of which less could be seen is unknown."""
@@ -24,6 +24,10 @@ BLIND_ROW_WEIGHT = 0.8
 
 MIN_EMPTINESS = 0.53
 """Less sure than this, a place without a facing is not called empty: something covers it."""
+
+
+Stranger = Callable[[int, SlotId], str | None]
+"""Facing of the picture and slot to the SKU that it clearly is and should not be, or None."""
 
 
 class Answer(Enum):
@@ -57,19 +61,20 @@ def slot_reading(
     slot: PlannedSlot,
     answers: Sequence[Answered],
     strangers: Sequence[int],
+    stranger: Stranger,
     observed: Observed,
     visibility: Callable[[BoxPx], float],
 ) -> SlotReading:
     """Say what one look means for ``slot``; ``answers`` has one entry per planned facing.
 
     ``strangers`` are facings of the picture that stand in the slot beside or before the planned
-    ones and are clearly of another product.
+    ones and are clearly of another product; ``stranger`` names the product of such a facing.
     """
     box = _around([answer.box for answer in answers])
     visible = visibility(box)
     seen = [a for a in answers if a.answer is Answer.FACING]
-    found = tuple(_found(a.source, a.mismatch, slot, observed) for a in seen)
-    found += tuple(_found(facing, 1.0, slot, observed) for facing in strangers)
+    found = tuple(_found(a.source, a.mismatch, slot, stranger, observed) for a in seen)
+    found += tuple(_found(facing, 1.0, slot, stranger, observed) for facing in strangers)
     foreign = [item for item in found if item.sku != slot.sku]
     count = sum(item.sku == slot.sku for item in found)
 
@@ -115,14 +120,16 @@ def slot_reading(
     return reading(State.STOCKED, (0.5 + sure / 2) * visible, f"{counted} seen")
 
 
-def _found(facing: int, mismatch: float, slot: PlannedSlot, observed: Observed) -> Found:
+def _found(
+    facing: int, mismatch: float, slot: PlannedSlot, stranger: Stranger, observed: Observed
+) -> Found:
     """Name a facing: the planned SKU unless it clearly is another product."""
     box = observed.facings_xyxy_px[facing]
     box_px = (float(box[0]), float(box[1]), float(box[2]), float(box[3]))
     score = float(observed.facing_scores[facing])
-    stranger = observed.stranger(facing, {slot.sku, *slot.substitutes})
-    if stranger is not None:
-        return Found(stranger, round(0.5 + score / 2, 3), box_px)
+    other = stranger(facing, slot.id)
+    if other is not None:
+        return Found(other, round(0.5 + score / 2, 3), box_px)
     return Found(slot.sku, round(score * (1 - mismatch / 2), 3), box_px)
 
 
