@@ -114,7 +114,7 @@ class Costs:
     ``doubt`` for a facing that the detector is not sure of, ``identity`` for one that looks like
     anything rather than the planned SKU. ``missing`` and ``extra`` together are more than a
     likely pair and less than an absurd one; ``outside`` is for a facing beside the bay, where a
-    neighbour may stand.
+    neighbour may stand, ``cut_off`` for a planned one that the picture's edge may hide.
     """
 
     place: float = 0.5
@@ -128,6 +128,7 @@ class Costs:
     missing: float = 0.65
     extra: float = 0.5
     outside: float = 0.08
+    cut_off: float = 0.3
     extra_gap: float = 0.03
 
 

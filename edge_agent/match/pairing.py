@@ -91,7 +91,12 @@ def align_facings(
 ) -> Alignment:
     """Align a row facing by facing, by the sizes that are planned."""
     each = pair_costs(level, items, mismatch, scores, shift=None, scale=scale)
-    return align(each, *skip_costs(level, items), outside_costs(items))
+    return align(
+        each,
+        *skip_costs(level, items),
+        outside=outside_costs(items),
+        cut_off=np.full(len(level.facings), COSTS.cut_off),
+    )
 
 
 def candidate_scales(
@@ -126,7 +131,8 @@ def _pair_at(
             pair[i, j] = inner[i, j].cost
     missing = np.array([COSTS.missing * len(level.facings) for level in levels])
     extra = np.array([COSTS.extra * len(row.members) for row in rows])
-    outer = align(pair, missing, extra)
+    beyond = np.array([COSTS.cut_off * len(level.facings) for level in levels])
+    outer = align(pair, missing, extra, cut_off=beyond)
     pairs = tuple(
         RowPair(i, rows[j], items[j], inner[i, int(j)].item_of)
         for i, j in enumerate(outer.item_of)
