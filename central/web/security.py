@@ -31,7 +31,7 @@ class SecurityHeaders:
         self._app = app
         self._headers = {
             "Content-Security-Policy": (
-                "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; "
+                "default-src 'none'; script-src 'self'; style-src 'self'; "
                 f"img-src {pictures}; connect-src 'self'; base-uri 'none'; form-action 'none'; "
                 "frame-ancestors 'none'"
             ),
