@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import av
+import cv2
 import pytest
 import yaml
 from parts import Broker, Link, committed, count_committed, wait_until
@@ -32,7 +34,9 @@ def link(request: pytest.FixtureRequest) -> Link:
     return link
 
 
-def write_site(folder: Path, crackers: Path, link: Link, url: str) -> Path:
+def write_site(
+    folder: Path, crackers: Path, link: Link, url: str, source: dict[str, object]
+) -> Path:
     site = folder / "site.yaml"
     site.write_text(
         yaml.safe_dump(
@@ -49,11 +53,7 @@ def write_site(folder: Path, crackers: Path, link: Link, url: str) -> Path:
                         "aisle": "a1",
                         "bays": [1],
                         "look_every_secs": 0.5,
-                        "source": {
-                            "type": "folder",
-                            "path": str(crackers / "shelf.jpg"),
-                            "repeat": True,
-                        },
+                        "source": source,
                     }
                 ],
                 "decide": {"confirm_secs": 4, "clear_secs": 2},
@@ -74,6 +74,39 @@ def write_central(folder: Path, link: Link, url: str) -> Path:
         )
     )
     return central
+
+
+def write_video(path: Path, photo: Path) -> None:
+    """Write two minutes of the photograph at half its size, a keyframe a second."""
+    picture = cv2.resize(cv2.imread(str(photo)), (1292, 1580), interpolation=cv2.INTER_AREA)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=2)
+        stream.width, stream.height, stream.pix_fmt = 1292, 1580, "yuv420p"
+        stream.gop_size = 2
+        stream.options = {"preset": "ultrafast", "crf": "20"}
+        for _ in range(240):
+            frame = av.VideoFrame.from_ndarray(picture, format="bgr24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
+@contextmanager
+def serving_rtsp(video: Path) -> Iterator[str]:
+    """Serve ``video`` as a camera would; gives its address. Skips without a server."""
+    script = Path(__file__).parents[1] / "edge_agent" / "rtsp_server.py"
+    command = ["/usr/bin/python3", str(script), str(video), "0"]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    try:
+        assert process.stdout is not None
+        words = process.stdout.readline().split()
+        if words[:1] != ["ready"]:
+            pytest.skip("needs python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-good")
+        yield f"rtsp://127.0.0.1:{words[1]}/shelf"
+    finally:
+        process.kill()
+        process.communicate()
 
 
 class Programs:
@@ -142,7 +175,8 @@ def test_empty_slots_arrive_once_though_each_part_is_killed(
     tmp_path: Path, crackers: Path, broker: Broker, link: Link
 ) -> None:
     """Agent, broker and collector get SIGKILL; each event is committed once, none is missing."""
-    site = write_site(tmp_path, crackers, link, broker.url)
+    folder = {"type": "folder", "path": str(crackers / "shelf.jpg"), "repeat": True}
+    site = write_site(tmp_path, crackers, link, broker.url, folder)
     database = tmp_path / "central.sqlite"
     with programs(tmp_path, site, write_central(tmp_path, link, broker.url)) as running:
         running.start("agent")
@@ -165,5 +199,25 @@ def test_empty_slots_arrive_once_though_each_part_is_killed(
     (epoch,) = {epoch for epoch, _ in committed(database)}
     sequences = [sequence for _, sequence in committed(database)]
     assert sequences == list(range(1, len(sequences) + 1)), f"gaps in epoch {epoch}"
+    told = out_of_stock(database)
+    assert {slot: told[slot] for slot in EMPTY} == dict.fromkeys(EMPTY, 1)
+
+
+def test_empty_slots_of_an_rtsp_camera_arrive(
+    tmp_path: Path, crackers: Path, broker: Broker, link: Link
+) -> None:
+    """The same bay behind a real RTSP server, keyframes only: the same slots are told, once."""
+    write_video(tmp_path / "shelf.mp4", crackers / "shelf.jpg")
+    database = tmp_path / "central.sqlite"
+    with serving_rtsp(tmp_path / "shelf.mp4") as url:
+        source = {"type": "rtsp", "url": url, "timeout_secs": 8}
+        site = write_site(tmp_path, crackers, link, broker.url, source)
+        with programs(tmp_path, site, write_central(tmp_path, link, broker.url)) as running:
+            running.start("central")
+            running.start("agent")
+            wait_until(lambda: all_told(database), "the empty slots are told", secs=90)
+            assert running.stop("agent") == 0
+            wait_until(lambda: outbox_rows(tmp_path) == 0, "the outbox is empty")
+            assert running.stop("central") == 0
     told = out_of_stock(database)
     assert {slot: told[slot] for slot in EMPTY} == dict.fromkeys(EMPTY, 1)
