@@ -9,7 +9,6 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable
 
 import structlog
 
@@ -38,8 +37,8 @@ _log = structlog.get_logger(__name__)
 
 TICK_SECS = 1.0
 TAKE_SECS = 0.5
-QUEUE_LOOKS = 64
-"""Looks that may wait for the state thread; workers wait when it is full."""
+QUEUE_LOOKS = 8
+"""Looks, with their pictures, that may wait for the state thread; workers wait when it is full."""
 
 
 def build_station(
@@ -83,7 +82,12 @@ class Agent:
         self._news: queue.Queue[Looked] = queue.Queue(QUEUE_LOOKS)
         # Without a limit: reports are few, and who reports must never wait.
         self._reports: queue.SimpleQueue[CameraReport] = queue.SimpleQueue()
-        site.outbox.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            site.outbox.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutboxError(
+                f"outbox.path: {site.outbox.path.parent}: {error.strerror}"
+            ) from error
         self._outbox = Outbox.open(site.outbox.path, site.address, site.outbox.max_bytes)
         self._uplink = Uplink(site.address, self._outbox, site.broker)
         self._books = Bookkeeper(
@@ -109,8 +113,8 @@ class Agent:
             for camera in site.cameras
         ]
 
-    def run(self, ended: Callable[[], bool] = lambda: False) -> None:
-        """Run until `stop`, or until ``ended`` says so; everything is shut down on return."""
+    def run(self) -> None:
+        """Run until `stop`; everything is shut down on return."""
         workers = [
             threading.Thread(target=self._work, name=f"worker {number}", daemon=True)
             for number in range(self._site.workers)
@@ -124,7 +128,7 @@ class Agent:
             capture.start()
         _log.info("agent started", node=self._site.node, cameras=len(self._captures))
         try:
-            while not self._stopping.wait(TICK_SECS) and not ended():
+            while not self._stopping.wait(TICK_SECS):
                 for capture in self._captures:
                     capture.check()
         finally:
