@@ -82,12 +82,11 @@ class Agent:
         self._news: queue.Queue[Looked] = queue.Queue(QUEUE_LOOKS)
         # Without a limit: reports are few, and who reports must never wait.
         self._reports: queue.SimpleQueue[CameraReport] = queue.SimpleQueue()
+        folder = site.outbox.path.parent
         try:
-            site.outbox.path.parent.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise OutboxError(
-                f"outbox.path: {site.outbox.path.parent}: {error.strerror}"
-            ) from error
+            raise OutboxError(f"outbox.path: {folder}: {error.strerror}") from error
         self._outbox = Outbox.open(site.outbox.path, site.address, site.outbox.max_bytes)
         self._uplink = Uplink(site.address, self._outbox, site.broker)
         self._books = Bookkeeper(
