@@ -15,6 +15,7 @@ from rich.table import Table
 from calibration import Calibration
 from detector import Detector, read_picture
 from edge_agent.audit import audit_photo
+from edge_agent.check import calibration_problems
 from edge_agent.look import Looker, observe_picture
 from edge_agent.picture import draw_slots
 from edge_agent.recognise import Recogniser
@@ -27,7 +28,6 @@ from shelf import (
     ShelfwatchError,
     SlotReading,
     State,
-    Units,
     load_planogram,
 )
 
@@ -101,16 +101,7 @@ def bays_of(calibration: Calibration, planogram: Planogram, where: str) -> list[
         problems.append(
             Problem(where, f"a bay of planogram {planogram.name} ({planned})", f"bays {found}")
         )
-    if planogram.units is not Units.MM or not planogram.has_heights:
-        problems.append(
-            Problem(
-                where,
-                "a planogram in mm with the height of each board (shelf_y_mm)",
-                f"{planogram.name} in {planogram.units.value}, heights "
-                + ("given" if planogram.has_heights else "estimated"),
-                "without --calibration the bay is searched for",
-            )
-        )
+    problems += calibration_problems(where, planogram)
     if problems:
         raise ConfigError(problems)
     return bays

@@ -113,17 +113,22 @@ def camera_problems(
                 _list(calibration.bay_numbers),
             )
         )
-    if planogram.units is not Units.MM or not planogram.has_heights:
-        problems.append(
-            Problem(
-                f"{where}.calibration",
-                f"a planogram in mm with the height of each board (shelf_y_mm), which planogram "
-                f"{planogram.name} is not",
-                "a calibration, which maps the picture to mm",
-                "add shelf_y_mm, or leave calibration out and the bay is searched for",
-            )
+    return problems + calibration_problems(f"{where}.calibration", planogram)
+
+
+def calibration_problems(where: str, planogram: Planogram) -> list[Problem]:
+    """Return why ``planogram`` cannot be used with a calibration, which maps pictures to mm."""
+    if planogram.units is Units.MM and planogram.has_heights:
+        return []
+    heights = "given" if planogram.has_heights else "estimated"
+    return [
+        Problem(
+            where,
+            "a planogram in mm with the height of each board (shelf_y_mm)",
+            f"{planogram.name} in {planogram.units.value}, heights {heights}",
+            "without a calibration the bay is searched for",
         )
-    return problems
+    ]
 
 
 def _check_catalog(checked: Checked, folder: Path, planogram: Planogram) -> None:

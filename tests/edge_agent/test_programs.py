@@ -134,7 +134,7 @@ def test_audit_with_a_calibration_names_strangers(store: Path, tmp_path: Path) -
     ("rows", "words"),
     [
         ("7,1,1,A,a,1,100,0\n9,1,1,B,b,1,100,0", "a bay of planogram p-1 (7, 9), found bays 1"),
-        ("1,1,1,A,a,1,100,", "found p-1 in mm, heights estimated; without --calibration"),
+        ("1,1,1,A,a,1,100,", "found p-1 in mm, heights estimated; without a calibration"),
         ("1,1,1,A,a,1,,0", "found p-1 in relative, heights given"),
     ],
 )
