@@ -23,8 +23,8 @@ PointMap = Callable[[Floats], Floats]
 LEVEL_REACH = 0.45
 """A facing belongs to the nearest level within this share of the level's height."""
 
-BLIND_FACINGS = 4
-BLIND_SHARE = 0.6
+BLIND_FACINGS = 5
+BLIND_SHARE = 0.8
 """So many facings, and this share, of a row without an answer say that it cannot be read."""
 
 SIZE_OCTAVES = 0.7
