@@ -151,7 +151,7 @@ def _refit(observed: Observed, bay: Bay, reading: BayReading, pose: BayPose) -> 
         return None
     planned = [facings[k] for k in reading.paired[:, 0]]
     boxes = observed.facings_xyxy_px[reading.paired[:, 1]]
-    return fit_plane(planned, boxes, len(facings), pose.cost)
+    return fit_plane(planned, boxes, len(facings))
 
 
 def _not_found(bay: Bay) -> Placed:

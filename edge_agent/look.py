@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from calibration import BayView, Calibration, Rectifier
 from detector import GAP, PRODUCT, Detections, Detector
+from detector.boxes import containment_matrix
 from edge_agent.audit import place_bays
 from edge_agent.frames import ImageBgr
 from edge_agent.match import BayReading, Observed, read_bay
@@ -225,11 +226,7 @@ def _without_phantoms(facings: Detections, gaps: Detections, detector: Detector)
     if len(facings) == 0 or len(gaps) == 0:
         return facings
     threshold = {entry.name: entry.threshold for entry in detector.manifest.classes}
-    a, b = facings.boxes_xyxy_px[:, None, :], gaps.boxes_xyxy_px[None, :, :]
-    wide = np.minimum(a[..., 2], b[..., 2]) - np.maximum(a[..., 0], b[..., 0])
-    tall = np.minimum(a[..., 3], b[..., 3]) - np.maximum(a[..., 1], b[..., 1])
-    area = (a[..., 2] - a[..., 0]) * (a[..., 3] - a[..., 1])
-    inside = np.clip(wide, 0, None) * np.clip(tall, 0, None) > PHANTOM_SHARE * area
+    inside = containment_matrix(facings.boxes_xyxy_px, gaps.boxes_xyxy_px) > PHANTOM_SHARE
     surer = gaps.scores[None, :] / threshold[GAP] > facings.scores[:, None] / threshold[PRODUCT]
     return facings.select(~np.any(inside & surer, axis=1))
 

@@ -56,7 +56,7 @@ def learn_layout(observed: Observed, bay: Bay, rows: Sequence[Row]) -> tuple[Bay
         for k in range(len(levels[pair.level].facings))
     )
     image_from_bay = np.array([[1.0, 0.0, 0.0], [0.0, -1.0, height_px], [0.0, 0.0, 1.0]])
-    return BayPose(image_from_bay, seen / total, pairing.cost), learned
+    return BayPose(image_from_bay, seen / total), learned
 
 
 def _by_order(

@@ -60,11 +60,11 @@ def _fit(observed: Observed, levels: Sequence[Level], pairing: Pairing) -> BayPo
     if not planned:
         return None
     total = sum(len(level.facings) for level in levels)
-    return fit_plane(planned, np.array(boxes), total, pairing.cost)
+    return fit_plane(planned, np.array(boxes), total)
 
 
 def fit_plane(
-    facings: Sequence[PlannedFacing], boxes_xyxy_px: Floats, planned: int, cost: float
+    facings: Sequence[PlannedFacing], boxes_xyxy_px: Floats, planned: int
 ) -> BayPose | None:
     """Fit ``image_from_bay`` to planned facings and the boxes (n,4) that answer them.
 
@@ -99,7 +99,7 @@ def fit_plane(
         return None
     off = np.linalg.norm(project(transform, bay_points) - image_points, axis=1)
     support = float((off < threshold_px).sum() / 4 / planned)
-    return BayPose(transform, support, cost)
+    return BayPose(transform, support)
 
 
 def _is_sane(transform: Floats, bay_points: Floats) -> bool:

@@ -14,13 +14,11 @@ Floats = NDArray[np.float64]
 class BayPose:
     """A planned bay in a picture: ``image_from_bay`` (3,3) takes bay lengths (y up) to px.
 
-    ``support`` is the share of the planned facings that stand where it says; ``cost`` the cost
-    of the alignment that it came from, per planned facing.
+    ``support`` is the share of the planned facings that stand where it says.
     """
 
     image_from_bay: Floats
     support: float
-    cost: float
 
     def image_points(self, points_bay: Floats) -> Floats:
         """Take (n,2) points of the bay to (n,2) px."""

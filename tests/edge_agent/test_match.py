@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from synthetic_bays import random_planogram, see
+from synthetic_bays import Seen, random_planogram, see
 
 from edge_agent.audit import audit_photo, place_bays
-from edge_agent.match import Observed, read_bay
+from edge_agent.match import BayReading, Observed, read_bay
 from edge_agent.match.pose import project
 from edge_agent.match.rows import find_rows
 from edge_agent.match.sequence import align
@@ -48,6 +48,18 @@ def test_alignment_is_the_cheapest(data: st.DataObject) -> None:
 
 def _empty(audit_slots: object) -> set[object]:
     return {slot.slot for slot in audit_slots if slot.state is State.OUT_OF_STOCK}  # type: ignore[attr-defined]
+
+
+def _read_in_place(seen: Seen, visible: float) -> BayReading:
+    """Read a bay by the true plane, each slot being visible to this share."""
+    inverse = np.linalg.inv(seen.image_from_bay)
+    return read_bay(
+        seen.observed,
+        seen.bay,
+        lambda px: project(inverse, px),
+        lambda mm: project(seen.image_from_bay, mm),
+        lambda _box: visible,
+    )
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -130,14 +142,7 @@ def test_a_known_view_reads_the_same(seed: int) -> None:
     """With the true plane given, drift of half a facing is still only drift."""
     rng = np.random.default_rng(3000 + seed)
     seen = see(rng, random_planogram(rng), drift_mm=35.0)
-    inverse = np.linalg.inv(seen.image_from_bay)
-    reading = read_bay(
-        seen.observed,
-        seen.bay,
-        lambda px: project(inverse, px),
-        lambda mm: project(seen.image_from_bay, mm),
-        lambda _box: 1.0,
-    )
+    reading = _read_in_place(seen, visible=1.0)
     assert len(_empty(reading.slots) ^ seen.empty) <= 1
 
 
@@ -146,14 +151,7 @@ def test_a_nearly_empty_bay_is_read(seed: int) -> None:
     """More gaps than facings: exactly the empty slots are out of stock."""
     rng = np.random.default_rng(seed)
     seen = see(rng, random_planogram(rng), empty_share=0.85, gap_share=1.0)
-    inverse = np.linalg.inv(seen.image_from_bay)
-    reading = read_bay(
-        seen.observed,
-        seen.bay,
-        lambda px: project(inverse, px),
-        lambda mm: project(seen.image_from_bay, mm),
-        lambda _box: 1.0,
-    )
+    reading = _read_in_place(seen, visible=1.0)
     assert _empty(reading.slots) == seen.empty
     audit_photo(seen.observed, seen.planogram)
 
@@ -162,14 +160,7 @@ def test_what_cannot_be_seen_is_unknown() -> None:
     """An empty slot behind a shopper is unknown, never out of stock."""
     rng = np.random.default_rng(5)
     seen = see(rng, random_planogram(rng), empty_share=0.3)
-    inverse = np.linalg.inv(seen.image_from_bay)
-    reading = read_bay(
-        seen.observed,
-        seen.bay,
-        lambda px: project(inverse, px),
-        lambda mm: project(seen.image_from_bay, mm),
-        lambda _box: 0.2,
-    )
+    reading = _read_in_place(seen, visible=0.2)
     assert {slot.state for slot in reading.slots} == {State.UNKNOWN}
 
 
