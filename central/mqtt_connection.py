@@ -7,7 +7,6 @@ that an acknowledgement cannot reach a message of a later connection under the s
 
 from __future__ import annotations
 
-import ssl
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -120,16 +119,9 @@ class Connection:
         settings = self._settings
         try:
             if settings.username is not None:
-                password = None
-                if settings.password_file is not None:
-                    password = settings.password_file.read_text(encoding="utf-8").rstrip("\r\n")
-                self._client.username_pw_set(settings.username, password)
+                self._client.username_pw_set(settings.username, settings.read_password())
             if settings.uses_tls:
-                context = ssl.create_default_context(cafile=settings.ca_file)
-                context.minimum_version = ssl.TLSVersion.TLSv1_2
-                if settings.cert_file is not None:
-                    context.load_cert_chain(settings.cert_file, settings.key_file)
-                self._client.tls_set_context(context)
+                self._client.tls_set_context(settings.tls_context())
         except (OSError, UnicodeDecodeError) as error:
             name = getattr(error, "filename", None) or "password_file, ca_file, cert_file, key_file"
             raise NotConnectedError(f"{name}: {error}") from error

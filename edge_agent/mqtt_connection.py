@@ -158,16 +158,9 @@ class Connection:
         settings = self._settings
         try:
             if settings.username is not None:
-                password = None
-                if settings.password_file is not None:
-                    password = settings.password_file.read_text(encoding="utf-8").rstrip("\r\n")
-                self._client.username_pw_set(settings.username, password)
+                self._client.username_pw_set(settings.username, settings.read_password())
             if settings.uses_tls:
-                context = ssl.create_default_context(cafile=settings.ca_file)
-                context.minimum_version = ssl.TLSVersion.TLSv1_2
-                if settings.cert_file is not None:
-                    context.load_cert_chain(settings.cert_file, settings.key_file)
-                self._client.tls_set_context(context)
+                self._client.tls_set_context(settings.tls_context())
         except ssl.SSLError as error:
             raise RefusedError(f"ca_file, cert_file or key_file: {_tls_reason(error)}") from error
         except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -80,6 +81,27 @@ class BrokerAccess(Settings):
     def uses_tls(self) -> bool:
         """True for ``mqtts://``."""
         return urlsplit(self.url or "").scheme == "mqtts"
+
+    def read_password(self) -> str | None:
+        """Return what ``password_file`` holds, without its line end; None without a file.
+
+        Raises ``OSError`` or ``UnicodeDecodeError``.
+        """
+        if self.password_file is None:
+            return None
+        return self.password_file.read_text(encoding="utf-8").rstrip("\r\n")
+
+    def tls_context(self) -> ssl.SSLContext:
+        """Return how the broker is checked and this client shows itself: TLS 1.2 or newer.
+
+        Raises ``OSError`` for a file that cannot be read, ``ssl.SSLError`` for one that is no
+        certificate or key.
+        """
+        context = ssl.create_default_context(cafile=self.ca_file)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if self.cert_file is not None:
+            context.load_cert_chain(self.cert_file, self.key_file)
+        return context
 
 
 class VersionChoice:
