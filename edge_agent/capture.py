@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 import structlog
 
+from edge_agent.backoff import Backoff
 from edge_agent.camera_watch import CameraWatch, Change, WatchLimits
 from edge_agent.frames import Frame
 from edge_agent.sources import EndOfSource, Source, SourceError, SourceSettings, open_source
@@ -27,31 +28,6 @@ class CameraReport:
     state: CameraState
     detail: str
     at_utc: datetime
-
-
-class Backoff:
-    """Growing pauses: between half of and a whole 1, 2, 4 ... ``most_secs``, by chance.
-
-    Chance keeps the cameras of a store from all coming back in the same second.
-    """
-
-    def __init__(
-        self, rng: random.Random, *, first_secs: float = 1.0, most_secs: float = 60.0
-    ) -> None:
-        self._rng = rng
-        self._first_secs = first_secs
-        self._most_secs = most_secs
-        self._next_secs = first_secs
-
-    def pause_secs(self) -> float:
-        """Return the next pause."""
-        pause_secs = self._next_secs * self._rng.uniform(0.5, 1.0)
-        self._next_secs = min(self._next_secs * 2, self._most_secs)
-        return pause_secs
-
-    def reset(self) -> None:
-        """Begin again with the shortest pause."""
-        self._next_secs = self._first_secs
 
 
 @dataclass(slots=True)
@@ -96,7 +72,7 @@ class Capture:
         self._put = put
         self._report = report
         self._opener = opener
-        self._backoff = Backoff(rng or random.Random())
+        self._backoff = Backoff(rng=rng or random.Random())
         self._monotonic = monotonic
         self._utc_now = utc_now
         self._watch = CameraWatch(
@@ -161,7 +137,7 @@ class Capture:
         if not self._watch.is_trusted:
             self.counts.frozen += 1
             return self._pause_secs()
-        self._backoff.reset()
+        self._backoff.succeeded()
         self.counts.looks += 1
         if not self._stopping.is_set():
             self._put(
@@ -193,7 +169,7 @@ class Capture:
     def _pause_secs(self) -> float:
         if self._settings.is_live:
             self._close_source()
-        return self._backoff.pause_secs()
+        return self._backoff.next_secs()
 
     def _close_source(self) -> None:
         source, self._source = self._source, None

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import random
 from collections import deque
-from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -94,25 +92,3 @@ class SendWindow:
             return Stall.NONE
         self._wait_secs = min(self._wait_secs * 2, self._cap_secs)
         return Stall.RECONNECT if unconfirmed else Stall.RESEND
-
-
-@dataclass(slots=True)
-class Backoff:
-    """Waits between attempts: doubling from ``first_secs`` to ``cap_secs``, with jitter.
-
-    The jitter (half to all of the wait) keeps the nodes of a region from returning together.
-    """
-
-    first_secs: float
-    cap_secs: float
-    failures: int = 0
-
-    def succeeded(self) -> None:
-        """Start from the first wait again."""
-        self.failures = 0
-
-    def next_secs(self) -> float:
-        """Count a failure and return how long to wait."""
-        wait = min(self.first_secs * 2.0 ** min(self.failures, 30), self.cap_secs)
-        self.failures += 1
-        return wait * random.uniform(0.5, 1.0)

@@ -18,10 +18,11 @@ from importlib.metadata import version
 
 import structlog
 
+from edge_agent.backoff import Backoff
 from edge_agent.broker_settings import BrokerSettings
 from edge_agent.mqtt_connection import Connection, LostError, RefusedError, VersionRefusedError
 from edge_agent.outbox import Outbox, OutboxError
-from edge_agent.send_window import Backoff, SendWindow, Stall
+from edge_agent.send_window import SendWindow, Stall
 from shelf.broker import VersionChoice
 from shelf.topics import Node
 from shelf.wire import NodeStatus, Watermark

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from edge_agent.send_window import Backoff, SendWindow, Stall
+from edge_agent.backoff import Backoff
+from edge_agent.send_window import SendWindow, Stall
 
 
 @pytest.fixture

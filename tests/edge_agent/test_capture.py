@@ -10,8 +10,9 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from edge_agent.backoff import Backoff
 from edge_agent.camera_watch import ALLOWED, WatchLimits
-from edge_agent.capture import Backoff, CameraReport, Capture
+from edge_agent.capture import CameraReport, Capture
 from edge_agent.frames import Frame
 from edge_agent.sources import EndOfSource, Grab, HttpSettings, Source, SourceError, VideoSettings
 from shelf.states import CameraState
@@ -189,11 +190,11 @@ def test_a_driver_that_breaks_is_a_failure_not_the_end() -> None:
 
 def test_the_pause_after_failures_grows_and_a_look_resets_it() -> None:
     """Half to whole of 1, 2, 4 ... 60 s."""
-    backoff = Backoff(random.Random(3))
+    backoff = Backoff(rng=random.Random(3))
     for whole_secs in (1, 2, 4, 8, 16, 32, 60, 60):
-        assert whole_secs / 2 <= backoff.pause_secs() <= whole_secs
-    backoff.reset()
-    assert backoff.pause_secs() <= 1
+        assert whole_secs / 2 <= backoff.next_secs() <= whole_secs
+    backoff.succeeded()
+    assert backoff.next_secs() <= 1
     bench = Bench(*[SourceError("no")] * 4, 1, SourceError("no"))
     pauses = [bench.look() for _ in range(6)]
     assert 4 <= (pauses[3] or 0) <= 8
