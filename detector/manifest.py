@@ -67,6 +67,28 @@ class ClassSpec(BaseModel):
     sku: str | None = Field(None, description="The SKU that this class stands for, if any.")
 
 
+GoldenRow = tuple[str, float, float, float, float, float]
+"""Class, score, and left, top, right, bottom in the picture's pixels."""
+
+
+class Golden(BaseModel):
+    """A picture that the model must still read as it did when it was made."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    picture: str = Field(min_length=1, description="The picture, beside this manifest.")
+    min_iou: float = Field(0.8, gt=0, le=1, description="Least overlap with an expected box.")
+    max_score_difference: float = Field(
+        0.05, ge=0, lt=1, description="Largest difference from an expected score."
+    )
+    thresholds: dict[str, float] = Field(
+        description="By class, the score from which detections were written down."
+    )
+    detections: tuple[GoldenRow, ...] = Field(
+        min_length=1, description="Rows of class, score, left, top, right, bottom (px)."
+    )
+
+
 class Manifest(BaseModel):
     """A model's manifest. Unknown keys are refused."""
 
@@ -87,6 +109,9 @@ class Manifest(BaseModel):
     classes: tuple[ClassSpec, ...] = Field(min_length=1)
     licence: str = Field(min_length=1, description="SPDX name of the weights' licence.")
     card: str = Field("CARD.md", description="The model card, beside this manifest.")
+    golden: Golden | None = Field(
+        None, description="What the model finds in a picture beside it; checked at load."
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Manifest:
@@ -95,12 +120,22 @@ class Manifest(BaseModel):
             raise ValueError(f"classes: expected each name once, found {names}")
         if not 0 < self.facing_px[0] < self.facing_px[1]:
             raise ValueError(f"facing_px: expected smallest < largest, found {self.facing_px}")
+        strangers = {row[0] for row in self.golden.detections} - set(names) if self.golden else ()
+        if strangers:
+            raise ValueError(
+                f"golden.detections: expected classes of {names}, found {sorted(strangers)}"
+            )
         return self
 
     @property
     def class_names(self) -> tuple[str, ...]:
         """Names in the order of the network's output."""
         return tuple(spec.name for spec in self.classes)
+
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """Score from which detections count, by class name."""
+        return {spec.name: spec.threshold for spec in self.classes}
 
     @property
     def sku_of_class(self) -> dict[str, str]:
@@ -144,18 +179,26 @@ def read_manifest(path: Path) -> Manifest:
         raise ModelError("\n".join(_problems(path, error))) from error
 
 
-def check_hash(manifest: Manifest, manifest_path: Path) -> Path:
-    """The weights' file, once its hash agrees with the manifest; else :class:`ModelError`."""
+def read_weights(manifest: Manifest, manifest_path: Path) -> bytes:
+    """The weights' bytes, once their hash agrees with the manifest; else :class:`ModelError`.
+
+    What was hashed is what is returned: a file that is being replaced cannot slip in between.
+    """
     weights = manifest_path.parent / manifest.file
-    if not weights.is_file():
-        raise ModelError(f"{manifest_path}: file: expected {weights}, found no such file")
-    found = sha256_of(weights)
+    try:
+        content = weights.read_bytes()
+    except OSError as error:
+        raise ModelError(
+            f"{manifest_path}: file: expected {weights}, found: {error.strerror}"
+        ) from error
+    found = hashlib.sha256(content).hexdigest()
     if found != manifest.sha256:
         raise ModelError(
-            f"{manifest_path}: sha256: expected {manifest.sha256}, found {found} in {weights}; "
-            "the weights and the manifest are not of the same export, copy both again"
+            f"{manifest_path}: sha256: expected {manifest.sha256}, found {found} in {weights} "
+            f"({len(content)} bytes); the weights and the manifest are not of the same export, "
+            "copy both again"
         )
-    return weights
+    return content
 
 
 def sha256_of(path: Path) -> str:
@@ -167,7 +210,12 @@ def sha256_of(path: Path) -> str:
 def write_manifest(manifest: Manifest, path: Path) -> None:
     """Write ``manifest`` as YAML that :func:`read_manifest` reads back equal."""
     content = manifest.model_dump(mode="json", exclude_none=True)
-    path.write_text(yaml.safe_dump(content, sort_keys=False, width=96), encoding="utf-8")
+    # Innermost lists and mappings on one line each: a golden picture has a hundred rows.
+    text = yaml.safe_dump(content, sort_keys=False, width=96, default_flow_style=None)
+    # Replaced in one step: an agent that watches the folder reads the old one or the new one.
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
 
 
 def _problems(path: Path, error: ValidationError) -> list[str]:
@@ -194,6 +242,8 @@ def _known_keys(location: tuple[int | str, ...]) -> list[str]:
         owner = ModelInput
     elif location[0] == "classes" and len(location) > 1:
         owner = ClassSpec
+    elif location[0] == "golden" and len(location) > 1:
+        owner = Golden
     return list(owner.model_fields)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -11,17 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.boxes import FloatArray, clip_boxes, nms
-from detector.decode import DecodeSettings, check_output_shape, decode
+from detector.decode import DecodeSettings, decode
 from detector.detections import Detections
 from detector.errors import ModelError, PictureError
+from detector.golden import golden_faults
 from detector.letterbox import Letterbox
-from detector.manifest import (
-    Colour,
-    Manifest,
-    check_hash,
-    manifest_path_of,
-    read_manifest,
-)
+from detector.manifest import Colour, Manifest, manifest_path_of, read_manifest, read_weights
+from detector.network_check import input_name_of, warm_up
+from detector.pictures import read_picture
 from detector.scale import search_scale
 from detector.session import OnnxSession, SessionOptions
 from detector.tiling import Tile, cut_at_inner_border, tiles_for
@@ -47,12 +43,12 @@ TILE_CONTAINED = 0.8
 class Detector:
     """A loaded model. Safe to share between threads: it holds no state after construction."""
 
-    def __init__(self, manifest: Manifest, session: OnnxSession, where: str) -> None:
+    def __init__(self, manifest: Manifest, session: OnnxSession, manifest_path: Path) -> None:
         """Check that the network fits ``manifest`` and warm it up; see :meth:`load`."""
         self.manifest = manifest
+        self.manifest_path = manifest_path
         self._session = session
-        self._where = where
-        self._input_name = self._check_input()
+        self._input_name = input_name_of(session, manifest, str(manifest_path))
         self._settings = DecodeSettings(
             kind=manifest.decoder,
             box_unit=manifest.box_unit,
@@ -62,7 +58,7 @@ class Detector:
             ),
             max_detections=manifest.max_detections,
         )
-        self._warm_up()
+        warm_up(session, self._input_name, manifest, str(manifest_path))
 
     @classmethod
     def load(
@@ -71,14 +67,17 @@ class Detector:
         """Load a model folder, an ``.onnx`` file or a manifest; None is the shipped model.
 
         Raises :class:`~detector.errors.ModelError` when the manifest is wrong, the weights are
-        not the ones it names, or the network's input or output does not fit it.
+        not the ones it names, the network's input or output does not fit it, or the model does
+        not find in its golden picture what the manifest says.
         """
         manifest_path = manifest_path_of(
             SHIPPED_MODELS / DEFAULT_MODEL if path is None else Path(path)
         )
         manifest = read_manifest(manifest_path)
-        weights = check_hash(manifest, manifest_path)
-        return cls(manifest, OnnxSession(weights, options), str(manifest_path))
+        weights = read_weights(manifest, manifest_path)
+        loaded = cls(manifest, OnnxSession(weights, options), manifest_path)
+        loaded._check_golden()
+        return loaded
 
     def with_thresholds(self, thresholds: Mapping[str, float]) -> Detector:
         """The same network with other score thresholds, by class name; shares the session.
@@ -96,7 +95,7 @@ class Detector:
             for spec in self.manifest.classes
         )
         manifest = self.manifest.model_copy(update={"classes": classes})
-        return Detector(manifest, self._session, self._where)
+        return Detector(manifest, self._session, self.manifest_path)
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -114,14 +113,13 @@ class Detector:
         return self._session.providers
 
     def detect(self, image_bgr: NDArray[np.uint8]) -> Detections:
-        """Detections of the whole picture, letterboxed to the model's input size.
+        """Detections of the whole picture, its longer side brought to the model's input size.
 
         ``image_bgr``: uint8 (H, W, 3). Raises :class:`~detector.errors.PictureError` for any
         other array.
         """
         check_picture(image_bgr)
-        side = self.manifest.input.size_px
-        return self._detect_in(image_bgr, (side, side))
+        return self._detect_in(image_bgr, self.manifest.input.size_px / max(image_bgr.shape[:2]))
 
     def detect_tiled(
         self,
@@ -190,14 +188,11 @@ class Detector:
         smallest, largest = self.manifest.facing_px
         return float(np.sqrt(smallest * largest))
 
-    def _detect_in(
-        self,
-        image_bgr: NDArray[np.uint8],
-        input_size_px: tuple[int, int],
-        max_scale: float = math.inf,
-    ) -> Detections:
+    def _detect_in(self, image_bgr: NDArray[np.uint8], scale: float) -> Detections:
+        """One run of the network on the picture at ``scale`` input px per picture px."""
         height, width = image_bgr.shape[:2]
-        letterbox = Letterbox.fit((width, height), input_size_px, max_scale=max_scale)
+        input_size_px = self._input_size_px(width * scale, height * scale)
+        letterbox = Letterbox.fit((width, height), input_size_px, max_scale=scale)
         output = self._session.run(self._input_name, self._tensor(letterbox.apply(image_bgr)))
         boxes, scores, class_ids = decode(output, self._settings, input_size_px)
         placed = clip_boxes(letterbox.picture_from_input(boxes), width, height)
@@ -205,22 +200,24 @@ class Detector:
         visible = (sides > 0).all(axis=1)
         return Detections(placed[visible], scores[visible], class_ids[visible], self.class_names)
 
+    def _input_size_px(self, width_px: float, height_px: float) -> tuple[int, int]:
+        """The smallest input, ``(width, height)``, that holds so many px of a picture.
+
+        Most pictures are no squares, and padding costs as much time as picture does.
+        """
+        spec = self.manifest.input
+        multiple = spec.any_size_multiple_px
+        if multiple is None:
+            return spec.size_px, spec.size_px
+        return _rounded_up(width_px, multiple), _rounded_up(height_px, multiple)
+
     def _tile_detections(
         self, image_bgr: NDArray[np.uint8], tiles: list[Tile], scale: float
     ) -> Iterator[Detections]:
         height, width = image_bgr.shape[:2]
-        multiple = self.manifest.input.any_size_multiple_px
         for tile in tiles:
             crop = np.ascontiguousarray(image_bgr[tile.y1 : tile.y2, tile.x1 : tile.x2])
-            if multiple is None:
-                side = self.manifest.input.size_px
-                input_size = (side, side)
-            else:
-                input_size = (
-                    _rounded_up(crop.shape[1] * scale, multiple),
-                    _rounded_up(crop.shape[0] * scale, multiple),
-                )
-            found = self._detect_in(crop, input_size, max_scale=scale)
+            found = self._detect_in(crop, scale)
             boxes = found.boxes_xyxy_px
             cut = cut_at_inner_border(boxes, tile, (width, height), border_px=2.0 / scale)
             offset = np.array([tile.x1, tile.y1] * 2, dtype=np.float32)
@@ -243,49 +240,24 @@ class Detector:
         blob = cv2.dnn.blobFromImage(boxed_bgr, self.manifest.input.scale, swapRB=swap)
         return np.asarray(blob, dtype=np.float32)
 
-    def _check_input(self) -> str:
-        inputs = self._session.inputs
-        if len(inputs) != 1:
-            raise ModelError(
-                f"{self._where}: expected a network with one input, found {len(inputs)}"
-            )
-        info, spec = inputs[0], self.manifest.input
-        wanted = (1, 3, spec.size_px, spec.size_px)
-        fits = len(info.shape) == 4 and all(
-            side is None or side == want for side, want in zip(info.shape, wanted, strict=True)
-        )
-        if not fits:
-            raise ModelError(
-                f"{self._where}: input.size_px: expected {spec.size_px} for a network input of "
-                f"{list(wanted)}, found {[side or 'any' for side in info.shape]} in {info.name!r}"
-            )
-        free = len(info.shape) == 4 and None in info.shape[2:]
-        if spec.any_size_multiple_px is not None and not free:
-            raise ModelError(
-                f"{self._where}: input.any_size_multiple_px: expected a network with free height "
-                f"and width, found {list(info.shape)}; remove the key or export with free sizes"
-            )
-        if info.element_type != "tensor(float)":
-            raise ModelError(
-                f"{self._where}: expected a float32 input, found {info.element_type}; "
-                "export with float32 inputs (float16 weights inside are fine)"
-            )
-        return info.name
-
-    def _warm_up(self) -> None:
-        """Run once on grey: the first call plans memory and takes several times longer.
-
-        It also yields the real output shape, which exporters often leave undeclared; a manifest
-        that does not fit fails here, at load, and not on the first frame of the night.
-        """
-        side = self.manifest.input.size_px
-        grey = np.full((1, 3, side, side), 0.5, dtype=np.float32)
+    def _check_golden(self) -> None:
+        golden = self.manifest.golden
+        if golden is None:
+            return
+        where = f"{self.manifest_path}: golden"
         try:
-            output = self._session.run(self._input_name, grey)
-        except Exception as error:  # the runtime raises many unrelated types
-            raise ModelError(f"{self._where}: the network does not run: {error}") from error
-        count = len(self.manifest.classes)
-        check_output_shape(output.shape, self.manifest.decoder, count, self._where)
+            picture = read_picture(self.manifest_path.parent / golden.picture)
+        except PictureError as error:
+            raise ModelError(f"{where}.picture: {error}") from error
+        found = self.detect(picture)
+        faults = golden_faults(golden, found, self.manifest.thresholds)
+        if faults:
+            raise ModelError(
+                f"{where}: expected the {len(golden.detections)} detections of the manifest in "
+                f"{golden.picture}, found {len(found)} and {len(faults)} differences; the first: "
+                f"{faults[0]}. The model does not see what it saw when it was made: copy the "
+                "folder again, or remove `golden` if the manifest was changed on purpose"
+            )
 
 
 def check_picture(image_bgr: NDArray[np.uint8]) -> None:

@@ -55,6 +55,8 @@ class OnnxSession:
         native.inter_op_num_threads = 1
         # Idle pool threads would otherwise spin between paced frames: two thirds of the CPU time.
         native.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # Plans of memory are kept for each input shape; they cost memory and save no time.
+        native.enable_mem_pattern = False
         native.log_severity_level = 3
         source = str(model) if isinstance(model, Path) else model
         what = str(model) if isinstance(model, Path) else "the model"

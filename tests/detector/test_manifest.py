@@ -5,7 +5,13 @@ import pytest
 import yaml
 
 from detector.errors import ModelError
-from detector.manifest import Manifest, check_hash, manifest_path_of, read_manifest, write_manifest
+from detector.manifest import (
+    Manifest,
+    manifest_path_of,
+    read_manifest,
+    read_weights,
+    write_manifest,
+)
 
 
 @pytest.fixture
@@ -29,6 +35,21 @@ def edit(folder: Path, **changes) -> Path:
         ({"decoder": "yolo"}, "decoder: Input should be 'ultralytics'"),
         ({"classes": []}, "classes: "),
         ({"sha256": "abc"}, "sha256: "),
+        (
+            {"golden": {"picture": "g.png", "thresholds": {}, "detections": []}},
+            "golden.detections: ",
+        ),
+        ({"golden": {"pictur": "g.png"}}, "golden.pictur: unknown key; did you mean picture?"),
+        (
+            {
+                "golden": {
+                    "picture": "g.png",
+                    "thresholds": {},
+                    "detections": [["cat", 0.5, 0, 0, 9, 9]],
+                }
+            },
+            "golden.detections: expected classes of ['product', 'gap'], found ['cat']",
+        ),
         ({"facing_px": [90, 20]}, "facing_px: expected smallest < largest"),
         (
             {"classes": [{"name": "a", "threshold": 0.1}] * 2},
@@ -56,7 +77,15 @@ def test_other_weights_are_refused(folder):
     (folder / "model.onnx").write_bytes(b"other")
     path = folder / "manifest.yaml"
     with pytest.raises(ModelError, match=r"sha256: expected .* found"):
-        check_hash(read_manifest(path), path)
+        read_weights(read_manifest(path), path)
+
+
+def test_missing_weights_are_named(folder):
+    """The file that was looked for is in the message."""
+    (folder / "model.onnx").unlink()
+    path = folder / "manifest.yaml"
+    with pytest.raises(ModelError, match=r"file: expected .*model.onnx, found: No such file"):
+        read_weights(read_manifest(path), path)
 
 
 def test_a_manifest_survives_writing_and_reading(folder, tmp_path):

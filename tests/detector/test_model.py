@@ -20,6 +20,25 @@ def test_boxes_come_in_the_pictures_pixels(make_model):
     )
 
 
+@pytest.mark.parametrize(
+    ("size_px", "box"),
+    [
+        # The network says "left half, upper quarter of my input", whatever that is.
+        ((128, 64), (0, 0, 64, 16)),
+        ((64, 128), (0, 0, 32, 32)),
+        # 64 x 40 px, padded by 12 above and below to the next multiple.
+        ((128, 80), (0, 0, 64, 8)),
+    ],
+)
+def test_the_input_has_the_pictures_shape(make_model, size_px, box):
+    """Where sides are free, nothing is padded beyond the next multiple."""
+    corner = np.array([[[0.25], [0.125], [0.5], [0.25], [0.9], [0.0]]], dtype=np.float32)
+    free = {"size_px": 64, "any_size_multiple_px": 32}
+    folder = make_model(corner, input_shape=(1, 3, "h", "w"), input=free, box_unit="input_share")
+    found = Detector.load(folder).detect(np.zeros((size_px[1], size_px[0], 3), np.uint8))
+    assert found.boxes_xyxy_px.tolist() == [pytest.approx(box)]
+
+
 def test_boxes_in_the_padding_are_dropped(make_model):
     """What a network claims to see outside the picture is not there."""
     output = np.array([[[32], [4], [16], [6], [0.9], [0.0]]], dtype=np.float32)
