@@ -15,9 +15,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from detector.catalog import Catalog, KnownRule, Match
+    from detector.catalog import Catalog, Match
     from detector.detections import Detections
-    from detector.embedding import ColourLayoutEmbedder, Embedder, crops_of, embed_detections
+    from detector.embedding import (
+        ColourLayoutEmbedder,
+        Embedder,
+        KnownRule,
+        crops_of,
+        embed_detections,
+    )
     from detector.errors import (
         CatalogError,
         DetectorError,
@@ -29,6 +35,7 @@ if TYPE_CHECKING:
     from detector.manifest import Manifest
     from detector.model import GAP, PRODUCT, Detector
     from detector.pictures import read_picture, trim_uniform_border
+    from detector.recogniser import NetworkEmbedder, load_embedder
     from detector.session import SessionOptions
 
 _MODULE_OF = {
@@ -40,17 +47,19 @@ _MODULE_OF = {
     "DetectorError": "errors",
     "Embedder": "embedding",
     "GAP": "model",
-    "KnownRule": "catalog",
+    "KnownRule": "embedding",
     "Letterbox": "letterbox",
     "Manifest": "manifest",
     "Match": "catalog",
     "ModelError": "errors",
+    "NetworkEmbedder": "recogniser",
     "PRODUCT": "model",
     "PictureError": "errors",
     "SessionOptions": "session",
     "TrainingError": "errors",
     "crops_of": "embedding",
     "embed_detections": "embedding",
+    "load_embedder": "recogniser",
     "read_picture": "pictures",
     "trim_uniform_border": "pictures",
 }
@@ -70,11 +79,13 @@ __all__ = [
     "Manifest",
     "Match",
     "ModelError",
+    "NetworkEmbedder",
     "PictureError",
     "SessionOptions",
     "TrainingError",
     "crops_of",
     "embed_detections",
+    "load_embedder",
     "read_picture",
     "trim_uniform_border",
 ]

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from detector.boxes import FloatArray
-from detector.embedding import Embedder, unit_rows
-from detector.errors import CatalogError, PictureError
-from detector.pictures import PICTURE_SUFFIXES, read_picture, trim_uniform_border
-
-#: Two catalogue pictures this alike are one picture stored twice.
-SAME_PICTURE = 0.9999
+from detector.catalog_index import CatalogIndex, Progress, index_folder
+from detector.embedding import Embedder, KnownRule, unit_rows
+from detector.errors import CatalogError
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,29 +22,28 @@ class Match:
     similarity: float
 
 
-@dataclass(frozen=True, slots=True)
-class KnownRule:
-    """When the best match counts as an answer.
-
-    ``min_similarity``: anything below is not in the catalogue. ``min_margin``: the best must lead
-    the second product by this much, or the picture does not tell them apart.
-
-    The defaults belong to the colour layout. On crops of 60 products as seen on shelves, three
-    pictures each, it then answers for 88 % of the facings, 96 % of the answers are right, and of
-    facings whose product the catalogue lacks 11 % are taken for another.
-    """
-
-    min_similarity: float = 0.7
-    min_margin: float = 0.05
+Answer = tuple[Match, ...]
+"""What a facing shows, best first: empty when it is not known, several when it is one of these
+near-twins and cannot be told which."""
 
 
 class Catalog:
     """Vectors of reference pictures, one or more per product key (a SKU or a product's name).
 
-    A product's similarity to a facing is that of its best picture. Immutable.
+    A product's similarity to a facing is that of its best picture. ``known`` is the rule by
+    which a product counts as found, ``twins`` are pairs of products that facings cannot tell
+    apart, ``remarks`` say what was wrong with the pictures. Immutable.
     """
 
-    def __init__(self, vectors: FloatArray, keys: Sequence[str], embedder_identity: str) -> None:
+    def __init__(
+        self,
+        vectors: FloatArray,
+        keys: Sequence[str],
+        embedder_identity: str,
+        known: KnownRule,
+        twins: Collection[tuple[str, str]] = (),
+        remarks: Sequence[str] = (),
+    ) -> None:
         """``vectors`` (m, d), made unit length here; ``keys`` (m,), one per vector."""
         if vectors.ndim != 2 or len(vectors) != len(keys):
             raise ValueError(
@@ -59,37 +54,26 @@ class Catalog:
         position = {key: index for index, key in enumerate(self._keys)}
         self._owner = np.array([position[key] for key in keys], dtype=np.int64)
         self.embedder_identity = embedder_identity
+        self.known = known
+        self.twins = frozenset(frozenset(pair) for pair in twins)
+        self.remarks = tuple(remarks)
 
     @classmethod
-    def from_folder(
-        cls,
-        folder: Path,
-        embedder: Embedder,
-        *,
-        progress: Callable[[Iterable[Path]], Iterable[Path]] = iter,
-    ) -> Catalog:
+    def from_folder(cls, folder: Path, embedder: Embedder, *, progress: Progress = iter) -> Catalog:
         """A catalogue from ``<key>.jpg`` files and ``<key>/*.jpg`` folders.
 
-        Raises :class:`~detector.errors.CatalogError` that names every problem: no pictures,
-        unreadable ones, a key that occurs twice, or two products with the same picture.
+        Unreadable pictures are left out, and a stored index saves time; ``remarks`` say so.
+        Raises :class:`~detector.errors.CatalogError` when there is no usable picture.
         """
-        files = catalog_files(folder)
-        paths, crops, keys, problems = [], [], [], []
-        for path in progress(files):
-            try:
-                crops.append(trim_uniform_border(read_picture(path)))
-            except PictureError as error:
-                problems.append(str(error))
-                continue
-            paths.append(path)
-            keys.append(files[path])
-        if problems:
-            raise CatalogError("\n".join(problems))
-        vectors = embedder.embed(crops)
-        problems = _same_pictures(paths, keys, vectors)
-        if problems:
-            raise CatalogError("\n".join(problems))
-        return cls(vectors, keys, embedder.identity)
+        return cls.from_index(index_folder(folder, embedder, progress=progress), embedder)
+
+    @classmethod
+    def from_index(cls, index: CatalogIndex, embedder: Embedder) -> Catalog:
+        """A catalogue of the pictures in ``index``, which ``embedder`` made."""
+        twins = [twin.keys for twin in index.twins]
+        return cls(
+            index.vectors, index.keys, embedder.identity, embedder.known, twins, index.remarks
+        )
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -159,28 +143,27 @@ class Catalog:
     def recognise(
         self,
         embeddings: FloatArray,
-        rule: KnownRule | None = None,
         *,
         among: Sequence[str] | None = None,
-    ) -> list[Match | None]:
-        """The product each embedding (n, d) shows, or None: "not known" is an honest answer."""
-        rule = rule or KnownRule()
-        return [known_match(found, rule) for found in self.search(embeddings, 2, among=among)]
+        prior: Collection[str] = (),
+    ) -> list[Answer]:
+        """What each embedding (n, d) shows; "not known" and "one of these" are honest answers.
 
-    def with_pictures(
-        self, pictures: Mapping[str, Sequence[NDArray[np.uint8]]], embedder: Embedder
-    ) -> Catalog:
-        """A catalogue with more pictures per product (crops enrolled from a stocked shelf).
-
-        Raises :class:`~detector.errors.CatalogError` when ``embedder`` is not the one that made
-        this catalogue: their vectors cannot be compared.
+        ``prior``: products that are expected; of near-twins, the only expected one is the answer.
         """
-        self.check_embedder(embedder)
-        keys = [key for key, crops in pictures.items() for _ in crops]
-        crops = [crop for of_key in pictures.values() for crop in of_key]
-        mine = [self._keys[index] for index in self._owner]
-        vectors = np.concatenate([self._vectors, embedder.embed(crops)]) if crops else self._vectors
-        return Catalog(vectors, mine + keys, self.embedder_identity)
+        return [self.decide(found, prior) for found in self.search(embeddings, 5, among=among)]
+
+    def decide(self, candidates: Sequence[Match], prior: Collection[str] = ()) -> Answer:
+        """The answer from ``candidates``, the best products, best first; see :meth:`recognise`."""
+        if not candidates or candidates[0].similarity < self.known.min_similarity:
+            return ()
+        best = candidates[0]
+        least = best.similarity - self.known.min_margin
+        close = [match for match in candidates[1:] if match.similarity > least]
+        if any(frozenset((best.key, match.key)) not in self.twins for match in close):
+            return ()
+        expected = [match for match in (best, *close) if match.key in prior]
+        return tuple(expected) if len(expected) == 1 else (best, *close)
 
     def check_embedder(self, embedder: Embedder) -> None:
         """Raise :class:`~detector.errors.CatalogError` unless ``embedder`` made these vectors."""
@@ -194,65 +177,3 @@ class Catalog:
     def dimension(self) -> int:
         """Length of each vector."""
         return int(self._vectors.shape[1])
-
-
-def known_match(candidates: Sequence[Match], rule: KnownRule) -> Match | None:
-    """The first of ``candidates`` (best first) if the rule accepts it, else None."""
-    if not candidates or candidates[0].similarity < rule.min_similarity:
-        return None
-    if len(candidates) > 1:
-        lead = candidates[0].similarity - candidates[1].similarity
-        if lead < rule.min_margin:
-            return None
-    return candidates[0]
-
-
-def catalog_files(folder: Path) -> dict[Path, str]:
-    """Each picture of a catalogue folder and the key it stands for, sorted by path.
-
-    Raises :class:`~detector.errors.CatalogError` when the folder holds no pictures or a key twice.
-    """
-    if not folder.is_dir():
-        raise CatalogError(f"{folder}: expected a folder of product pictures, found none")
-    found: dict[Path, str] = {}
-    owner_of_key: dict[str, Path] = {}
-    problems = []
-    for entry in sorted(folder.iterdir()):
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir():
-            key, pictures = entry.name, sorted(p for p in entry.iterdir() if _is_picture(p))
-        elif _is_picture(entry):
-            key, pictures = entry.stem, [entry]
-        else:
-            continue
-        if not pictures:
-            continue
-        if key in owner_of_key:
-            problems.append(f"{entry}: expected each product once, found {owner_of_key[key]} too")
-        owner_of_key[key] = entry
-        found.update(dict.fromkeys(pictures, key))
-    if problems:
-        raise CatalogError("\n".join(problems))
-    if not found:
-        raise CatalogError(
-            f"{folder}: expected <product>.jpg files or <product>/ folders with pictures, "
-            "found no pictures"
-        )
-    return found
-
-
-def _is_picture(path: Path) -> bool:
-    return path.is_file() and path.suffix.lower() in PICTURE_SUFFIXES
-
-
-def _same_pictures(paths: Sequence[Path], keys: Sequence[str], vectors: FloatArray) -> list[str]:
-    likeness = np.triu(vectors @ vectors.T, 1)
-    problems = []
-    for left, right in np.argwhere(likeness > SAME_PICTURE):
-        if keys[left] != keys[right]:
-            problems.append(
-                f"{paths[right]}: expected a picture of {keys[right]!r} alone, found the same "
-                f"picture as {paths[left]}; one of the two products needs its own"
-            )
-    return problems

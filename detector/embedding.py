@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import cv2
@@ -14,8 +15,20 @@ from detector.detections import Detections
 from detector.errors import PictureError
 
 
+@dataclass(frozen=True, slots=True)
+class KnownRule:
+    """When a likeness counts as an answer.
+
+    ``min_similarity``: the cosine, -1..1, from which a product counts as found. ``min_margin``:
+    by how much it must lead the one it is compared with.
+    """
+
+    min_similarity: float
+    min_margin: float
+
+
 class Embedder(Protocol):
-    """Turns pictures of single facings into vectors.
+    """Turns pictures of single facings into vectors, and knows what their cosines mean.
 
     ``identity`` names the method and everything that shapes its numbers; vectors of two
     identities must never be compared. ``dimension`` is the length of a vector.
@@ -29,6 +42,21 @@ class Embedder(Protocol):
     @property
     def dimension(self) -> int:
         """Length of each vector."""
+        ...
+
+    @property
+    def reference_widths_px(self) -> tuple[int, ...]:
+        """Widths that a catalogue's picture is shrunk to, one view each; empty: as it is."""
+        ...
+
+    @property
+    def known(self) -> KnownRule:
+        """When the best product of a catalogue is the answer; its lead is over the second."""
+        ...
+
+    @property
+    def stranger(self) -> KnownRule:
+        """When a facing is another product than planned; the lead is over the planned one."""
         ...
 
     def embed(self, crops_bgr: Sequence[NDArray[np.uint8]]) -> FloatArray:
@@ -47,7 +75,17 @@ class ColourLayoutEmbedder:
 
     It tells packages apart by colour and layout; two flavours that differ in small print look
     the same to it.
+
+    Its rules were chosen on crops of 60 products as seen on shelves, three pictures each. By
+    ``known`` it answers for 88 % of the facings, 96 % of the answers are right, and of facings
+    whose product the catalogue lacks 11 % are taken for another. By ``stranger`` 1.5 % of the
+    right products are taken for strangers and 91 % of the wrong ones are found.
     """
+
+    #: Area averaging brings every picture to the same resolution, whatever its size.
+    reference_widths_px: tuple[int, ...] = ()
+    known = KnownRule(min_similarity=0.7, min_margin=0.05)
+    stranger = KnownRule(min_similarity=0.6, min_margin=0.2)
 
     def __init__(
         self,
@@ -100,15 +138,38 @@ class ColourLayoutEmbedder:
         return unit_rows(vectors)
 
     def _grid(self, crop_bgr: NDArray[np.uint8]) -> NDArray[np.float32]:
-        if crop_bgr.dtype != np.uint8 or crop_bgr.ndim != 3 or crop_bgr.shape[2] != 3:
-            raise PictureError(
-                f"crop: expected uint8 (H, W, 3), found {crop_bgr.dtype} {crop_bgr.shape}"
-            )
-        if 0 in crop_bgr.shape:
-            raise PictureError(f"crop: expected at least 1x1 px, found {crop_bgr.shape}")
+        check_crop(crop_bgr)
         size = (self._columns, self._rows)
         small = cv2.resize(crop_bgr, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
         return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2LAB), dtype=np.float32)
+
+
+def check_crop(crop_bgr: NDArray[np.uint8]) -> None:
+    """Raise :class:`~detector.errors.PictureError` unless it is uint8 (H, W, 3), not empty."""
+    if crop_bgr.dtype != np.uint8 or crop_bgr.ndim != 3 or crop_bgr.shape[2] != 3:
+        raise PictureError(
+            f"crop: expected uint8 (H, W, 3), found {crop_bgr.dtype} {crop_bgr.shape}"
+        )
+    if 0 in crop_bgr.shape:
+        raise PictureError(f"crop: expected at least 1x1 px, found {crop_bgr.shape}")
+
+
+def reference_views(
+    picture_bgr: NDArray[np.uint8], widths_px: Sequence[int]
+) -> list[NDArray[np.uint8]]:
+    """The picture as a camera would see it at each width, by area averaging; never enlarged.
+
+    A packshot of 1,000 px and a facing of 40 px embed far apart; shrunk first, they do not.
+    Without ``widths_px``, or when all are wider than the picture, the picture itself.
+    """
+    height, width = picture_bgr.shape[:2]
+    views = []
+    for target in sorted(set(widths_px)):
+        if target < width:
+            size = (target, max(1, round(height * target / width)))
+            shrunk = cv2.resize(picture_bgr, size, interpolation=cv2.INTER_AREA)
+            views.append(np.asarray(shrunk, dtype=np.uint8))
+    return views if views and max(widths_px) < width else [*views, picture_bgr]
 
 
 def embed_detections(

@@ -19,6 +19,7 @@ from detector.boxes import containment_matrix
 from edge_agent.audit import place_bays
 from edge_agent.frames import ImageBgr
 from edge_agent.match import BayReading, Observed, read_bay
+from edge_agent.match.observed import IdentityRule
 from edge_agent.recognise import Recogniser
 from shelf import Bay, BoxPx, Found, SlotReading, State
 
@@ -73,6 +74,8 @@ def observe_picture(
         gap_scores=gaps.scores.astype(np.float64),
         skus=recogniser.skus if recogniser else (),
         similarity=recogniser.similarity(image_bgr, boxes) if recogniser else None,
+        rule=recogniser.rule if recogniser else IdentityRule(),
+        twins=recogniser.twins if recogniser else frozenset(),
         names=recogniser.names if recogniser else {},
         sizes=recogniser.sizes if recogniser else {},
     )

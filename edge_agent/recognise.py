@@ -9,8 +9,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from detector import Catalog, ColourLayoutEmbedder, Embedder, crops_of
+from detector import Catalog, Embedder, crops_of, load_embedder
 from edge_agent.frames import ImageBgr
+from edge_agent.match.observed import IdentityRule
 from shelf import Planogram
 
 Floats = NDArray[np.float64]
@@ -20,7 +21,8 @@ class Recogniser:
     """Compares facings with a catalogue whose pictures are named after SKUs or products.
 
     ``skus`` are the catalogue's products, also those that are not planned; ``unpictured`` are
-    the names of planned products that it has no picture of.
+    the names of planned products that it has no picture of. ``rule`` and ``twins`` are for
+    `Observed`; ``remarks`` say what was wrong with the catalogue's pictures.
     """
 
     def __init__(self, catalog: Catalog, embedder: Embedder, planogram: Planogram) -> None:
@@ -29,8 +31,16 @@ class Recogniser:
         self._embedder = embedder
         named = Counter(planogram.names.values())
         by_name = {name: sku for sku, name in planogram.names.items() if named[name] == 1}
-        self.skus = tuple(
-            key if key in planogram.names else by_name.get(key, key) for key in catalog.keys
+        sku_of = {
+            key: key if key in planogram.names else by_name.get(key, key) for key in catalog.keys
+        }
+        self.skus = tuple(sku_of.values())
+        self.twins = frozenset(frozenset(sku_of[key] for key in pair) for pair in catalog.twins)
+        self.remarks = catalog.remarks
+        self.rule = IdentityRule(
+            embedder.stranger.min_similarity,
+            embedder.stranger.min_margin,
+            embedder.known.min_margin,
         )
         self.names = planogram.names
         self.sizes = {
@@ -43,7 +53,7 @@ class Recogniser:
     @classmethod
     def load(cls, folder: Path, planogram: Planogram) -> Self:
         """Read the catalogue in ``folder``; raises `detector.CatalogError`."""
-        embedder = ColourLayoutEmbedder()
+        embedder = load_embedder()
         return cls(Catalog.from_folder(folder, embedder), embedder, planogram)
 
     def similarity(self, image_bgr: ImageBgr, boxes_xyxy_px: Floats) -> Floats:

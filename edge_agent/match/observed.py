@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Set
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -16,14 +16,13 @@ class IdentityRule:
     """When a facing counts as another product than the planned one.
 
     The other product must be at least ``min_similarity`` alike, and by ``min_margin`` more than
-    what is planned. The defaults belong to the colour layout. On crops of 60 products as seen on
-    shelves, three pictures each, they take 1.5 % of the right products for strangers and find
-    91 % of the wrong ones. Near-twins (flavours of one brand) differ by less: they are not told
-    apart, and so never reported.
+    what is planned. Of near-twins, one is told from the other by a lead of ``twin_margin``. The
+    numbers belong to what compares the facings; these are the colour layout's.
     """
 
     min_similarity: float = 0.6
     min_margin: float = 0.2
+    twin_margin: float = 0.05
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,8 +32,9 @@ class Observed:
     ``facings_xyxy_px`` (n,4) and ``gaps_xyxy_px`` (m,4) are float64 boxes in the picture
     (origin top left, y down); ``facing_scores`` (n,) and ``gap_scores`` (m,) are 0..1.
     ``similarity`` (n,k) compares each facing with the ``skus`` (k) of a catalogue, higher is
-    more alike, or is None without a catalogue; ``names`` and ``sizes`` are the products'
-    names and facings' widths and heights by SKU, in planogram lengths, where they are known.
+    more alike, or is None without a catalogue; ``twins`` are pairs of SKUs that facings cannot
+    tell apart; ``names`` and ``sizes`` are the products' names and facings' widths and heights
+    by SKU, in planogram lengths, where they are known.
     Raises ``ValueError`` when the shapes do not fit together or a box has no area.
     """
 
@@ -46,6 +46,7 @@ class Observed:
     skus: tuple[str, ...] = ()
     similarity: Floats | None = None
     rule: IdentityRule = IdentityRule()
+    twins: Set[frozenset[str]] = frozenset()
     names: Mapping[str, str] = field(default_factory=dict)
     sizes: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
@@ -75,22 +76,32 @@ class Observed:
             similarity=None if self.similarity is None else self.similarity[facings],
         )
 
-    def stranger(self, facing: int, accepted: Collection[str]) -> str | None:
-        """Return the SKU that a facing shows, when it clearly is none of ``accepted``.
+    def stranger(self, facing: int, accepted: Collection[str]) -> tuple[str, ...]:
+        """Return the SKUs that a facing may show, when it clearly shows none of ``accepted``.
 
-        None when it is one of them, when it cannot be told, or when the catalogue has no
-        picture of any of them: then nothing can be said against the facing.
+        Several are near-twins, most alike first. Empty when it shows one of ``accepted`` or a
+        near-twin of one (then what is planned decides), when it cannot be told, or when the
+        catalogue has no picture of any of them: then nothing can be said against the facing.
         """
         if self.similarity is None:
-            return None
+            return ()
         similarity = self.similarity[facing]
         expected = [similarity[k] for k, sku in enumerate(self.skus) if sku in accepted]
         best = int(np.argmax(similarity))
         if not expected or similarity[best] < self.rule.min_similarity:
-            return None
+            return ()
         if similarity[best] - max(expected) < self.rule.min_margin:
-            return None
-        return self.skus[best]
+            return ()
+        first = self.skus[best]
+        if any(frozenset((first, sku)) in self.twins for sku in accepted):
+            return ()
+        close = [
+            k
+            for k in np.argsort(-similarity, kind="stable")
+            if similarity[best] - similarity[k] < self.rule.twin_margin
+            and frozenset((first, self.skus[k])) in self.twins
+        ]
+        return (first, *(self.skus[k] for k in close))
 
     def mismatch(self, skus: tuple[str, ...]) -> Floats:
         """Return (n, len(skus)): how little each facing looks like each SKU, 0..1.

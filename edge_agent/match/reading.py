@@ -71,11 +71,16 @@ def read_bay(
     usual = {slot.id: (slot.facing_width_mm, slot.facing_height_mm) for slot in bay.slots}
     accepted = {slot.id: {slot.sku, *slot.substitutes} for slot in bay.slots}
 
-    def stranger(seen: int, slot: SlotId) -> str | None:
-        sku = observed.stranger(seen, accepted[slot])
-        if sku is None or not _has_size_of(observed.sizes.get(sku, usual[slot]), facings[seen]):
-            return None
-        return sku
+    planned = {slot.sku for slot in bay.slots}
+
+    def stranger(seen: int, slot: SlotId) -> tuple[str, ...]:
+        skus = observed.stranger(seen, accepted[slot])
+        fitting = [
+            sku for sku in skus if _has_size_of(observed.sizes.get(sku, usual[slot]), facings[seen])
+        ]
+        # Of near-twins, the only one that is planned in the bay is the likely one.
+        likely = [sku for sku in fitting if sku in planned]
+        return tuple(likely if len(likely) == 1 else fitting)
 
     used: list[int] = []
     paired: list[tuple[int, int]] = []
@@ -107,7 +112,7 @@ def read_bay(
                 paired.append((count + k, answered.source))
                 costs.append(float(cost_of[k, item]))
         for seen, slot in _left_over(level, items, item_of, shift):
-            if stranger(seen, slot) is not None:
+            if stranger(seen, slot):
                 strangers[slot].append(seen)
                 used.append(seen)
         count += len(level.facings)

@@ -26,8 +26,9 @@ MIN_EMPTINESS = 0.53
 """Less sure than this, a place without a facing is not called empty: something covers it."""
 
 
-Stranger = Callable[[int, SlotId], str | None]
-"""Facing of the picture and slot to the SKU that it clearly is and should not be, or None."""
+Stranger = Callable[[int, SlotId], tuple[str, ...]]
+"""Facing of the picture and slot to the SKU that it clearly is and should not be; several when
+it is one of these near-twins, none when nothing speaks against it."""
 
 
 class Answer(Enum):
@@ -73,8 +74,11 @@ def slot_reading(
     box = _around([answer.box for answer in answers])
     visible = visibility(box)
     seen = [a for a in answers if a.answer is Answer.FACING]
-    found = tuple(_found(a.source, a.mismatch, slot, stranger, observed) for a in seen)
-    found += tuple(_found(facing, 1.0, slot, stranger, observed) for facing in strangers)
+    shown = {
+        facing: stranger(facing, slot.id) for facing in [*(a.source for a in seen), *strangers]
+    }
+    found = tuple(_found(a.source, a.mismatch, slot, shown[a.source], observed) for a in seen)
+    found += tuple(_found(facing, 1.0, slot, shown[facing], observed) for facing in strangers)
     foreign = [item for item in found if item.sku != slot.sku]
     count = sum(item.sku == slot.sku for item in found)
 
@@ -100,7 +104,7 @@ def slot_reading(
             State.MISPLACED,
             sure * visible,
             f"{counted}; {len(foreign)} of another product: "
-            + ", ".join(sorted({observed.names.get(str(i.sku), str(i.sku)) for i in foreign})),
+            + ", ".join(sorted({_names(skus, observed) for skus in shown.values() if skus})),
         )
     if count == 0 and (empty := _emptiness(answers, observed)) < MIN_EMPTINESS:
         return reading(State.UNKNOWN, 1.0 - empty, f"{_absence(answers)}, {counted}")
@@ -121,16 +125,24 @@ def slot_reading(
 
 
 def _found(
-    facing: int, mismatch: float, slot: PlannedSlot, stranger: Stranger, observed: Observed
+    facing: int, mismatch: float, slot: PlannedSlot, shown: tuple[str, ...], observed: Observed
 ) -> Found:
-    """Name a facing: the planned SKU unless it clearly is another product."""
+    """Name a facing: the planned SKU unless it clearly is another product.
+
+    None when it is one of several near-twins and cannot be told which.
+    """
     box = observed.facings_xyxy_px[facing]
     box_px = (float(box[0]), float(box[1]), float(box[2]), float(box[3]))
     score = float(observed.facing_scores[facing])
-    other = stranger(facing, slot.id)
-    if other is not None:
-        return Found(other, round(0.5 + score / 2, 3), box_px)
+    if shown:
+        sku = shown[0] if len(shown) == 1 else None
+        return Found(sku, round(0.5 + score / 2, 3), box_px)
     return Found(slot.sku, round(score * (1 - mismatch / 2), 3), box_px)
+
+
+def _names(skus: tuple[str, ...], observed: Observed) -> str:
+    named = " or ".join(observed.names.get(sku, sku) for sku in skus)
+    return named if len(skus) == 1 else f"{named} (too alike to tell)"
 
 
 def _emptiness(answers: Sequence[Answered], observed: Observed) -> float:
