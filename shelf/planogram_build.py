@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from itertools import groupby, pairwise
+from itertools import groupby, pairwise, zip_longest
 
 from shelf.errors import PlanogramError, Problem
 from shelf.gtin import gtin_fault
@@ -66,12 +67,14 @@ def build_planogram(
     bay_sizes_mm: Mapping[int, tuple[float, float]] | None = None,
     valid_from: date | None = None,
     valid_until: date | None = None,
+    warnings: list[Problem] | None = None,
 ) -> Planogram:
     """Lay the slots out and check them against each other.
 
     ``where`` names the file. ``units`` None means mm when every row has a width, else relative.
     An empty ``version`` becomes the first 8 digits of the content hash. Texts lose line breaks
-    and outer spaces.
+    and outer spaces. What is doubtful but no contradiction is appended to ``warnings``: slots
+    that reach out of their bay or into the board above.
     Raises `PlanogramError` with every contradiction found.
     """
     if not rows:
@@ -90,9 +93,12 @@ def build_planogram(
     ordered = sorted(rows, key=lambda row: row.id)
     for number, bay_rows in groupby(ordered, key=lambda row: row.id.bay):
         size = (bay_sizes_mm or {}).get(number)
-        bay, overlaps = _lay_out_bay(number, list(bay_rows), board_y, size)
+        its_rows = list(bay_rows)
+        bay, overlaps = _lay_out_bay(where, number, its_rows, board_y, size)
         bays.append(bay)
         problems.extend(overlaps)
+        if warnings is not None:
+            warnings.extend(_doubts(bay, its_rows, size))
     if problems:
         raise PlanogramError(problems)
     planogram = Planogram(_on_one_line(id), version, tuple(bays), unit, valid_from, valid_until)
@@ -165,7 +171,37 @@ def contradictions(rows: Sequence[Row]) -> list[Problem]:
     return problems
 
 
+def slot_id(where: str, bay: int, shelf: int, position: int) -> SlotId:
+    """Return the id of a slot that a file numbers by its order only.
+
+    Raises `PlanogramError` naming ``where`` for a number above 999.
+    """
+    try:
+        return SlotId(bay, shelf, position)
+    except ValueError as error:
+        raise PlanogramError(
+            [
+                Problem(
+                    where,
+                    "at most 999 bays, shelves in a bay and slots on a shelf",
+                    f"bay {bay}, shelf {shelf}, slot {position}",
+                )
+            ]
+        ) from error
+
+
+def empty_shelf(where: str, shelf: int) -> Problem:
+    """Return the warning for a board that nothing is planned on; ``where`` names its row."""
+    return Problem(
+        where,
+        "at least one position",
+        "none",
+        f"the board counts as shelf {shelf}, which has no slots and is not watched",
+    )
+
+
 def _lay_out_bay(
+    where: str,
     number: int,
     rows: list[Row],
     board_y: Mapping[tuple[int, int], float],
@@ -176,10 +212,14 @@ def _lay_out_bay(
     usual_width = sorted(widths)[len(widths) // 2] if widths else 100.0
     shelves: list[tuple[int, tuple[PlannedSlot, ...]]] = []
     for shelf_number, group in groupby(rows, key=lambda row: row.id.shelf):
-        slots = _lay_out_shelf(list(group), usual_width)
-        problems.extend(_overlaps(slots, rows))
+        its_rows = list(group)
+        slots = _lay_out_shelf(its_rows, usual_width)
+        problems.extend(_overlaps(slots, its_rows))
         shelves.append((shelf_number, slots))
+    problems.extend(_boards_out_of_order(where, number, board_y))
+    left = min(slot.x_mm for _, slots in shelves for slot in slots)
     right = max(slot.x_mm + slot.width_mm for _, slots in shelves for slot in slots)
+    right = right if right > 0 else right - left
     tops = [max(slot.y_mm + slot.height_mm for slot in slots) for _, slots in shelves]
     y_mm: list[float] = []
     next_free = 0.0
@@ -228,6 +268,50 @@ def _lay_out_shelf(rows: list[Row], usual_width_mm: float) -> tuple[PlannedSlot,
     return tuple(slots)
 
 
+def _boards_out_of_order(
+    where: str, bay: int, board_y: Mapping[tuple[int, int], float]
+) -> list[Problem]:
+    boards = sorted((shelf, y) for (its_bay, shelf), y in board_y.items() if its_bay == bay)
+    return [
+        Problem(
+            f"{where}: shelf_y_mm of bay {bay}, shelf {upper}",
+            f"more than the {lower_y:g} of shelf {lower} below it",
+            f"{upper_y:g}",
+            "shelves count from the bottom",
+        )
+        for (lower, lower_y), (upper, upper_y) in pairwise(boards)
+        if upper_y <= lower_y
+    ]
+
+
+def _doubts(
+    bay: Bay, rows: Sequence[Row], size_mm: tuple[float, float] | None
+) -> Iterator[Problem]:
+    """Slots that the bay, as far as the file says its sizes, has no room for."""
+    given = {row.id: row for row in rows}
+    for shelf, above in zip_longest(bay.shelves, bay.shelves[1:]):
+        headroom = math.inf
+        if shelf.y_is_given and above is not None and above.y_is_given:
+            headroom = above.y_mm - shelf.y_mm
+        for slot in shelf.slots:
+            row = given[slot.id]
+            right = slot.x_mm + slot.width_mm
+            over = OVERLAP_SHARE * slot.facing_width_mm
+            if size_mm and slot.width_is_given and (slot.x_mm < -over or right > size_mm[0] + over):
+                yield Problem(
+                    f"{row.where}: x_mm and width_mm of slot {slot.id}",
+                    f"a slot within the bay's 0 to {size_mm[0]:g}",
+                    f"{slot.x_mm:g} to {right:g}",
+                )
+            top = slot.y_mm + slot.height_mm
+            if row.height_mm is not None and top > headroom * HEADROOM:
+                yield Problem(
+                    f"{row.where}: height_mm of slot {slot.id}",
+                    f"at most the {headroom:g} up to shelf {above.number}",
+                    f"{top:g}",
+                )
+
+
 def _overlaps(slots: Sequence[PlannedSlot], rows: Sequence[Row]) -> list[Problem]:
     where = {row.id: row.where for row in rows}
     levels: dict[float, list[PlannedSlot]] = defaultdict(list)
@@ -241,7 +325,8 @@ def _overlaps(slots: Sequence[PlannedSlot], rows: Sequence[Row]) -> list[Problem
                 problems.append(
                     Problem(
                         f"{where[right.id]}: x_mm",
-                        f"{left.x_mm + left.width_mm:g} or more, right of slot {left.id}",
+                        f"{left.x_mm + left.width_mm:g} or more, right of slot {left.id} "
+                        f"({where[left.id]})",
                         f"{right.x_mm:g}",
                         "width_mm is the width of the whole slot, all its facings together",
                     )

@@ -15,16 +15,19 @@ from datetime import date
 from difflib import get_close_matches
 
 from shelf.errors import PlanogramError, Problem
-from shelf.planogram import Planogram, Units
+from shelf.planogram import PlannedSlot, Planogram, Units
 from shelf.planogram_build import BoardRow, Row, build_planogram, contradictions
 from shelf.planogram_csv_row import BETWEEN_SUBSTITUTES, OPTIONAL, REQUIRED, Cells, read_row
 
 _META = ("id", "version", "valid_from", "valid_until", "units")
 
 
-def parse_csv(text: str, where: str, default_id: str) -> Planogram:
+def parse_csv(
+    text: str, where: str, default_id: str, warnings: list[Problem] | None = None
+) -> Planogram:
     """Return the planogram that ``text`` describes; ``where`` names the file in messages.
 
+    What is doubtful is appended to ``warnings``.
     Raises `PlanogramError` with all problems of the file.
     """
     lines = text.lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
@@ -84,6 +87,7 @@ def parse_csv(text: str, where: str, default_id: str) -> Planogram:
         bay_sizes_mm=sizes_mm,
         valid_from=date.fromisoformat(meta["valid_from"]) if "valid_from" in meta else None,
         valid_until=date.fromisoformat(meta["valid_until"]) if "valid_until" in meta else None,
+        warnings=warnings,
     )
 
 
@@ -91,7 +95,7 @@ def write_csv(planogram: Planogram) -> str:
     """Return ``planogram`` as a native CSV file; `parse_csv` reads the same planogram back.
 
     Board heights and widths that no file gave are left out, and are estimated again.
-    Raises ``ValueError`` for a substitute that contains ``|``.
+    Raises `PlanogramError` for a substitute that contains ``|``.
     """
     out = io.StringIO()
     for key in _META:
@@ -121,7 +125,7 @@ def write_csv(planogram: Planogram) -> str:
                         _exact(slot.height_mm),
                         slot.min_facings,
                         _exact(slot.priority),
-                        _joined(slot.substitutes),
+                        _joined(slot),
                         _exact(shelf.y_mm) if shelf.y_is_given else "",
                     ]
                 )
@@ -133,11 +137,20 @@ def _exact(value: float) -> str:
     return repr(value).removesuffix(".0")
 
 
-def _joined(substitutes: Sequence[str]) -> str:
-    for sku in substitutes:
+def _joined(slot: PlannedSlot) -> str:
+    for sku in slot.substitutes:
         if BETWEEN_SUBSTITUTES in sku:
-            raise ValueError(f"expected substitutes without {BETWEEN_SUBSTITUTES}, got {sku!r}")
-    return BETWEEN_SUBSTITUTES.join(substitutes)
+            raise PlanogramError(
+                [
+                    Problem(
+                        f"slot {slot.id}: substitutes",
+                        f"SKUs without {BETWEEN_SUBSTITUTES!r}, which separates them in CSV",
+                        repr(sku),
+                        "convert to JSON instead",
+                    )
+                ]
+            )
+    return BETWEEN_SUBSTITUTES.join(slot.substitutes)
 
 
 def _is_remark(line: str) -> bool:

@@ -1,15 +1,16 @@
 """Planogram files: what is read, what is refused and with which words."""
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
-from shelf import PlanogramError, SlotId, Units, load_planogram
+from shelf import PlanogramError, Problem, SlotId, Units, load_planogram
 from shelf.planogram_csv import parse_csv, write_csv
-from shelf.planogram_diff import diff_planograms
-from shelf.planogram_json import parse_json, write_json
+from shelf.planogram_service_json import parse_service_json
 
 HEADER = "bay,shelf,slot,sku,name,facings_wide"
 SMALL = f"""{HEADER},facings_high,width_mm,height_mm,min_facings
@@ -56,7 +57,7 @@ def test_substitutes_are_told_apart_by_bars_only() -> None:
     assert parse_csv(write_csv(planogram), "again.csv", "s") == planogram
     (shelf,) = planogram.bays[0].shelves
     barred = replace(shelf, slots=(replace(slot, substitutes=("B|1",)),))
-    with pytest.raises(ValueError, match=r"B\|1"):
+    with pytest.raises(PlanogramError, match=r"'B\|1'; convert to JSON instead"):
         write_csv(replace(planogram, bays=(replace(planogram.bays[0], shelves=(barred,)),)))
 
 
@@ -129,6 +130,10 @@ def test_csv_of_other_delimiters_and_code_pages(tmp_path: Path, delimiter: str) 
         (f"# bay_mm: 2 8 9\n{HEADER}\n1,1,1,A,a,1", "a bay that has slots, found 2"),
         (f"# valid_from: soon\n{HEADER}\n1,1,1,A,a,1", "a date like"),
         (f"{HEADER},width_mm\n1,1,1,A,a,1,nan", "a number above 0, found 'nan'"),
+        (
+            f"{HEADER},shelf_y_mm\n1,1,1,A,a,1,400\n1,2,1,B,b,1,100",
+            "shelf 2: expected more than the 400 of shelf 1 below it, found 100",
+        ),
     ],
 )
 def test_bad_csv_is_refused_in_words(text: str, words: str) -> None:
@@ -137,6 +142,50 @@ def test_bad_csv_is_refused_in_words(text: str, words: str) -> None:
         parse_csv(text, "bad.csv", "bad")
     assert words in str(caught.value)
     assert str(caught.value).startswith("bad.csv")
+
+
+def test_impossible_slots_are_told() -> None:
+    """A slot beside its bay or taller than the room above it is doubtful, and is named."""
+    warnings: list[Problem] = []
+    text = (
+        f"# bay_mm: 1 1000 2000\n{HEADER},x_mm,width_mm,height_mm,shelf_y_mm\n"
+        "1,1,1,A,a,1,0,100,290,100\n1,1,2,B,b,1,950,100,900,100\n1,2,1,C,c,1,0,100,200,400\n"
+    )
+    parse_csv(text, "p.csv", "p", warnings)
+    assert [str(warning) for warning in warnings] == [
+        "p.csv: row 4: x_mm and width_mm of slot b01/s1/p02: expected a slot within the bay's "
+        "0 to 1000, found 950 to 1050",
+        "p.csv: row 4: height_mm of slot b01/s1/p02: expected at most the 300 up to shelf 2, "
+        "found 900",
+    ]
+
+
+def test_the_work_grows_with_the_slots_not_with_their_square() -> None:
+    """Four times the slots take about four times the lines run."""
+
+    def lines_run(shelves: int) -> int:
+        rows = [
+            f"1,{shelf},{slot},S{shelf}-{slot},n,1,{100 * slot},100,{300 * shelf}"
+            for shelf in range(1, shelves + 1)
+            for slot in range(1, 11)
+        ]
+        text = f"{HEADER},x_mm,width_mm,shelf_y_mm\n" + "\n".join(rows)
+        count = 0
+
+        def trace(frame: FrameType, event: str, argument: object) -> object:
+            nonlocal count
+            count += event == "line"
+            return trace if "planogram" in frame.f_code.co_filename else None
+
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            parse_csv(text, "big.csv", "big", [])
+        finally:
+            sys.settrace(before)
+        return count
+
+    assert lines_run(200) < 4.5 * lines_run(50)
 
 
 def test_all_bad_rows_are_told_at_once() -> None:
@@ -156,15 +205,33 @@ def test_json_of_a_matching_service(crackers: Path) -> None:
     assert bottom.name == "Triscuit Cracked Pepper & Olive Oil Crackers"
     stacked = planogram.slot(SlotId(1, 5, 2))
     assert stacked.name.endswith("Side") and stacked.y_mm > 7
-    again = parse_json(write_json(planogram), "again.json", "planogram")
-    assert [slot.sku for slot in again.slots] == [slot.sku for slot in planogram.slots]
+
+
+def test_a_fixture_without_positions_keeps_its_number() -> None:
+    """The shelf above an empty board is still the second from the bottom."""
+    raw = {
+        "Products": [{"Id": "A", "Name": "a", "W": 1, "H": 1}],
+        "Fixtures": [
+            {"Id": "low", "X": 0, "Y": 9, "W": 5, "H": 1},
+            {"Id": "high", "X": 0, "Y": 5, "W": 5, "H": 1},
+        ],
+        "Positions": [{"Id": "1", "ProductId": "A", "FixtureId": "high", "X": 0, "Y": 4}],
+    }
+    warnings: list[Problem] = []
+    planogram = parse_service_json(raw, "p.json", "p", warnings)
+    assert [slot.id for slot in planogram.slots] == [SlotId(1, 2, 1)]
+    assert [str(w) for w in warnings] == [
+        "p.json: fixture low: expected at least one position, found none; the board counts as "
+        "shelf 1, which has no slots and is not watched"
+    ]
 
 
 @pytest.mark.parametrize(
     ("raw", "words"),
     [
         ("{", "line 1 column 2"),
-        ("[]", "an object with Products"),
+        ("[]", "an object with bays, or with Products, Fixtures and Positions, found a list"),
+        ("[" * 100_000, "JSON"),
         ("{}", "Products: expected a value, found nothing"),
         (
             json.dumps(
@@ -188,10 +255,12 @@ def test_json_of_a_matching_service(crackers: Path) -> None:
         ),
     ],
 )
-def test_bad_json_is_refused_in_words(raw: str, words: str) -> None:
+def test_bad_json_is_refused_in_words(raw: str, words: str, tmp_path: Path) -> None:
     """Broken JSON, missing keys and dangling ids are named."""
+    path = tmp_path / "bad.json"
+    path.write_text(raw)
     with pytest.raises(PlanogramError) as caught:
-        parse_json(raw, "bad.json", "bad")
+        load_planogram(path)
     assert words in str(caught.value)
 
 
@@ -201,14 +270,3 @@ def test_binary_file_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"\x89PNG\r\n\0\0")
     with pytest.raises(PlanogramError, match="text file"):
         load_planogram(path)
-
-
-def test_diff_says_what_changes() -> None:
-    """Added, removed and changed slots are told in order."""
-    old = parse_csv(SMALL, "old.csv", "p")
-    new = parse_csv(SMALL.replace("C,Corn", "D,Dates").replace("2,1,1,A", "2,1,2,A"), "n.csv", "p")
-    assert diff_planograms(old, old) == []
-    told = {change["slot"]: change["what"] for change in diff_planograms(old, new)}
-    assert told["b01/s2/p01"] == "Corn gives way to Dates"
-    assert told["b02/s1/p01"].startswith("removed")
-    assert told["b02/s1/p02"].startswith("added")

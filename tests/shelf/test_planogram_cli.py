@@ -99,4 +99,4 @@ def test_diff_exits_1_when_something_changes(run: Run, file: Path, tmp_path: Pat
     new.write_text(f"{HEADER}\n1,1,1,A,Apple juice,2\n")
     assert run("diff", file, file) == 0
     assert run("diff", file, new) == 1
-    assert "facings_wide 3 -> 2" in run.out
+    assert "b01/s1/p01: Apple juice facings 3 x 1 -> 2 x 1" in run.out

@@ -12,7 +12,8 @@ from shelf import Planogram, SlotId, Units
 from shelf.gtin import gtin_fault
 from shelf.planogram_build import BoardRow, Row, build_planogram
 from shelf.planogram_csv import parse_csv, write_csv
-from shelf.planogram_json import parse_json
+from shelf.planogram_json import parse_json, write_json
+from shelf.planogram_service_json import parse_service_json
 
 lengths = st.floats(0.01, 5000.0)
 numbers = st.lists(st.integers(1, 999), min_size=1, max_size=3, unique=True).map(sorted)
@@ -67,10 +68,12 @@ def planograms(draw: st.DrawFn) -> Planogram:
     boards: list[BoardRow] = []
     sizes = {}
     for bay in draw(numbers):
+        board_y = draw(st.floats(-100.0, 1000.0))
         for shelf in draw(numbers):
             rows += draw(shelf_rows(bay, shelf))
             if draw(st.booleans()):
-                boards.append(BoardRow(bay, shelf, draw(st.floats(-100.0, 3000.0))))
+                boards.append(BoardRow(bay, shelf, board_y))
+                board_y += draw(lengths)
         if draw(st.booleans()):
             sizes[bay] = (draw(lengths), draw(lengths))
     days = sorted(draw(st.lists(st.dates(date(1900, 1, 1)), min_size=2, max_size=2)))
@@ -97,20 +100,28 @@ def test_csv_reads_back_what_was_written(planogram: Planogram) -> None:
     assert (again.has_heights, again.has_sizes) == (planogram.has_heights, planogram.has_sizes)
 
 
+@settings(deadline=None)
+@given(planograms())
+def test_native_json_reads_back_what_was_written(planogram: Planogram) -> None:
+    """Every field, what was given and what estimated, and the content hash."""
+    again = parse_json(json.loads(write_json(planogram)), "again.json", "another")
+    assert again == planogram
+    assert again.content_hash == planogram.content_hash
+    assert (again.has_heights, again.has_sizes) == (planogram.has_heights, planogram.has_sizes)
+
+
 @settings(deadline=None, max_examples=40)
 @given(name=st.text(max_size=8), sku=texts, size=st.floats(0.001, 0.1))
-def test_json_becomes_the_same_csv(name: str, sku: str, size: float) -> None:
+def test_service_json_becomes_the_same_csv(name: str, sku: str, size: float) -> None:
     """Sizes in metres, nameless products and texts of any kind survive the conversion."""
-    text = json.dumps(
-        {
-            "Products": [{"Id": sku, "Name": name, "W": size, "H": size / 3}],
-            "Fixtures": [{"Id": "f", "X": 0, "Y": 1.7, "W": 1.2, "H": 0.02}],
-            "Positions": [
-                {"Id": "p", "ProductId": sku, "FixtureId": "f", "X": size / 7, "Y": 1.7 - size / 3}
-            ],
-        }
-    )
-    planogram = parse_json(text, "p.json", "p")
+    raw = {
+        "Products": [{"Id": sku, "Name": name, "W": size, "H": size / 3}],
+        "Fixtures": [{"Id": "f", "X": 0, "Y": 1.7, "W": 1.2, "H": 0.02}],
+        "Positions": [
+            {"Id": "p", "ProductId": sku, "FixtureId": "f", "X": size / 7, "Y": 1.7 - size / 3}
+        ],
+    }
+    planogram = parse_service_json(raw, "p.json", "p")
     again = parse_csv(write_csv(planogram), "again.csv", "another")
     assert again == planogram
     assert again.content_hash == planogram.content_hash
