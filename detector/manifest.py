@@ -15,6 +15,11 @@ from detector.errors import ModelError
 
 MANIFEST_NAME = "manifest.yaml"
 
+#: Folder of the models that ship with this package.
+SHIPPED_MODELS = Path(__file__).parent / "models"
+#: The one that is taken when none is named.
+DEFAULT_MODEL = "shelf-nano"
+
 
 class DecoderKind(StrEnum):
     """How the output tensor is laid out; n places, nc classes."""
@@ -143,12 +148,14 @@ class Manifest(BaseModel):
         return {spec.name: spec.sku for spec in self.classes if spec.sku is not None}
 
 
-def manifest_path_of(path: Path) -> Path:
+def manifest_path_of(path: Path | None) -> Path:
     """The manifest that belongs to ``path``: a model folder, an ``.onnx`` file or a manifest.
 
+    None is the shipped model.
     An ``.onnx`` file's manifest is ``<stem>.manifest.yaml`` or ``manifest.yaml`` beside it.
     Raises :class:`ModelError` when there is none.
     """
+    path = SHIPPED_MODELS / DEFAULT_MODEL if path is None else path
     if path.is_dir():
         candidates = [path / MANIFEST_NAME]
     elif path.suffix.lower() in (".yaml", ".yml"):

@@ -15,17 +15,14 @@ from detector.detections import Detections
 from detector.errors import ModelError, PictureError
 from detector.golden import golden_faults
 from detector.letterbox import Letterbox
+from detector.manifest import DEFAULT_MODEL as DEFAULT_MODEL
+from detector.manifest import SHIPPED_MODELS as SHIPPED_MODELS
 from detector.manifest import Colour, Manifest, manifest_path_of, read_manifest, read_weights
 from detector.network_check import input_name_of, warm_up
 from detector.pictures import read_picture
 from detector.scale import search_scale
 from detector.session import OnnxSession, SessionOptions
 from detector.tiling import Tile, cut_at_inner_border, tiles_for
-
-#: Folder of the models that ship with this package.
-SHIPPED_MODELS = Path(__file__).parent / "models"
-#: The one that :meth:`Detector.load` takes when none is named.
-DEFAULT_MODEL = "shelf-nano"
 
 #: Class of a front unit on the shelf, by convention of every model with a catalogue beside it.
 PRODUCT = "product"
@@ -70,9 +67,7 @@ class Detector:
         not the ones it names, the network's input or output does not fit it, or the model does
         not find in its golden picture what the manifest says.
         """
-        manifest_path = manifest_path_of(
-            SHIPPED_MODELS / DEFAULT_MODEL if path is None else Path(path)
-        )
+        manifest_path = manifest_path_of(None if path is None else Path(path))
         manifest = read_manifest(manifest_path)
         weights = read_weights(manifest, manifest_path)
         loaded = cls(manifest, OnnxSession(weights, options), manifest_path)

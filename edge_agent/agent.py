@@ -13,7 +13,7 @@ import time
 import structlog
 
 from calibration import Calibration
-from detector import Detector, SessionOptions
+from detector import Detector
 from edge_agent import metrics
 from edge_agent.bookkeeper import Bookkeeper
 from edge_agent.capture import CameraReport, Capture
@@ -26,6 +26,7 @@ from edge_agent.health import CameraHealth, Health, HealthServer
 from edge_agent.health import Uplink as LinkHealth
 from edge_agent.look import Looker
 from edge_agent.mailbox import MailboxSet
+from edge_agent.model_watch import POLL_SECS, WatchedModel, words_of
 from edge_agent.outbox import Outbox, OutboxError
 from edge_agent.picture import draw_slots, encode_jpeg
 from edge_agent.recognise import Recogniser
@@ -52,19 +53,23 @@ def build_station(
     if problems := camera_problems(camera, planogram, calibration):
         raise ConfigError(problems)
     bays = [planogram.bay(number) for number in camera.bays]
-    return Station(camera, Looker(detector, bays, recogniser, calibration), Gate())
+    return Station(
+        camera, detector, lambda model: Looker(model, bays, recogniser, calibration), Gate()
+    )
 
 
 class Agent:
     """Everything that runs for one site file."""
 
     def __init__(self, site: Site) -> None:
-        """Load the model, planograms and calibrations; raises `ShelfwatchError`."""
+        """Load models, planograms and calibrations; raises `ShelfwatchError`, `DetectorError`."""
         self._site = site
         self._stopping = threading.Event()
+        self._models_asked = threading.Event()
         self._fault = ""
         self._planograms = {p.aisle: load_planogram(p.file) for p in site.planograms}
-        self._detector = Detector.load(site.model, SessionOptions())
+        watched = {path: WatchedModel(path) for path in site.models}
+        self._models = {camera.id: watched[site.model_of(camera)] for camera in site.cameras}
         recognisers = {
             aisle: Recogniser.load(site.catalog, planogram) if site.catalog else None
             for aisle, planogram in self._planograms.items()
@@ -73,7 +78,7 @@ class Agent:
             camera.id: build_station(
                 camera,
                 self._planograms[camera.aisle],
-                self._detector,
+                self._models[camera.id].current,
                 recognisers[camera.aisle],
             )
             for camera in site.cameras
@@ -94,7 +99,7 @@ class Agent:
             self._planograms,
             self._outbox,
             self._uplink,
-            self._detector.identity,
+            {camera: model.current.identity for camera, model in self._models.items()},
             time.monotonic(),
             utc_now(),
         )
@@ -119,8 +124,10 @@ class Agent:
             for number in range(self._site.workers)
         ]
         keeper = threading.Thread(target=self._keep_books, name="state", daemon=True)
+        models = threading.Thread(target=self._watch_models, name="models", daemon=True)
         self._uplink.start()
         keeper.start()
+        models.start()
         for worker in workers:
             worker.start()
         for capture in self._captures:
@@ -131,20 +138,25 @@ class Agent:
                 for capture in self._captures:
                     capture.check()
         finally:
-            self._shut_down(workers, keeper)
+            self._shut_down([*workers, keeper, models])
 
     def stop(self) -> None:
         """Ask `run` to return; may be called from a signal handler."""
         self._stopping.set()
+        self._models_asked.set()
 
-    def _shut_down(self, workers: list[threading.Thread], keeper: threading.Thread) -> None:
-        self._stopping.set()
+    def check_models(self) -> None:
+        """Look for new models now, not at the next poll; may be called from a signal handler."""
+        self._models_asked.set()
+
+    def _shut_down(self, threads: list[threading.Thread]) -> None:
+        self.stop()
         for capture in self._captures:
             capture.stop(0)
         for capture in self._captures:
             capture.stop()
         self._mailboxes.close()
-        for thread in (*workers, keeper):
+        for thread in threads:
             thread.join()
         self._save()
         self._uplink.stop()
@@ -168,18 +180,29 @@ class Agent:
             if taken is None:
                 continue
             camera, frame = taken
+            station = self._stations[camera]
             try:
+                station.use(self._models[camera].current)
                 with metrics.LOOK_SECS.time():
-                    looked = self._stations[camera].work(frame)
+                    looked = station.work(frame)
                 metrics.LOOKS.labels(camera, "read" if looked.inferred else "unread").inc()
                 self._hand_over(looked)
                 self._show(looked)
             except Exception:  # noqa: BLE001 - a fault in one look must not end the watch
-                self._stations[camera].look_failed()
+                station.look_failed()
                 metrics.FAILED_LOOKS.labels(camera).inc()
                 _log.exception("look failed", camera=camera)
             finally:
                 self._mailboxes.done(camera)
+
+    def _watch_models(self) -> None:
+        while not self._stopping.is_set():
+            asked = self._models_asked.wait(POLL_SECS)
+            self._models_asked.clear()
+            if self._stopping.is_set():
+                return
+            for model in set(self._models.values()):
+                model.check(at_once=asked)
 
     def _hand_over(self, looked: Looked) -> None:
         while not self._stopping.is_set():
@@ -209,12 +232,19 @@ class Agent:
                     self._books.looked(looked)
                 if time.monotonic() - ticked >= TICK_SECS:
                     ticked = time.monotonic()
+                    self._note_models()
                     self._books.tick(ticked, utc_now())
                 if not self._books.has_unwritten:
                     self._fault = ""
             except Exception:  # noqa: BLE001 - a full disk: what is unwritten is kept
                 self._fault = "states cannot be written; see the log"
                 _log.exception("state could not be written")
+
+    def _note_models(self) -> None:
+        for camera, model in self._models.items():
+            why = model.refused.partition("\n")[0]
+            note = f"a new model was refused, the old one is kept: {why}" if why else ""
+            self._books.noted(camera, note, utc_now())
 
     def _health_now(self) -> Health:
         online = self._uplink.state is UplinkState.ONLINE
@@ -228,7 +258,14 @@ class Agent:
             more={
                 "uplink_detail": self._uplink.detail,
                 "outbox_bytes": self._outbox.bytes_used,
-                "model": self._detector.identity,
+                "models": {
+                    camera: {
+                        "in_use": words_of(model.current),
+                        "sha256": model.current.manifest.sha256,
+                        "refused": model.refused,
+                    }
+                    for camera, model in self._models.items()
+                },
                 "site": self._site.digest,
             },
         )

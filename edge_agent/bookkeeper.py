@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -50,7 +50,10 @@ class Retainer(Protocol):
 
 @dataclass(slots=True)
 class _Camera:
-    """Two things can be wrong with a camera: getting its pictures, and what they show."""
+    """Two things can be wrong with a camera: getting its pictures, and what they show.
+
+    ``note`` is worth knowing although nothing is wrong with it.
+    """
 
     watch: Watch
     link: CameraState
@@ -58,6 +61,7 @@ class _Camera:
     sight: CameraState
     sight_detail: str
     since_utc: datetime
+    note: str = ""
 
     @property
     def state(self) -> CameraState:
@@ -66,8 +70,9 @@ class _Camera:
 
     @property
     def detail(self) -> str:
-        """Why."""
-        return self.link_detail if self.link is not CameraState.OK else self.sight_detail
+        """Why, or what else is to be known."""
+        why = self.link_detail if self.link is not CameraState.OK else self.sight_detail
+        return "; ".join(words for words in (why, self.note) if words)
 
 
 class Bookkeeper:
@@ -79,17 +84,18 @@ class Bookkeeper:
         planograms: Mapping[str, Planogram],
         outbox: Outbox,
         uplink: Retainer,
-        model: str,
+        models: Mapping[str, str],
         now_secs: float,
         now_utc: datetime,
     ) -> None:
+        """Take up what the outbox holds; ``models`` is the model's identity by camera."""
         self._node: Node = site.address
         self._planograms = planograms
         self._outbox = outbox
         self._uplink = uplink
         self._cameras = {
             camera.id: _Camera(
-                watch_of(camera, model, site.decide),
+                watch_of(camera, models[camera.id], site.decide),
                 CameraState.OFFLINE,
                 "no look yet",
                 CameraState.OK,
@@ -125,6 +131,8 @@ class Bookkeeper:
     def looked(self, looked: Looked) -> list[Change]:
         """Take in one look; its changes are on the disk when this returns."""
         camera = self._cameras[looked.camera]
+        if camera.watch.model != looked.model:
+            camera.watch = replace(camera.watch, model=looked.model)
         watch, now_utc = camera.watch, looked.captured_at_utc
         before = (camera.state, camera.detail)
         camera.sight, camera.sight_detail = looked.state, looked.detail
@@ -148,6 +156,13 @@ class Bookkeeper:
         camera = self._cameras[name]
         before = (camera.state, camera.detail)
         camera.link, camera.link_detail = state, detail
+        self._publish_camera(name, before, at_utc)
+
+    def noted(self, name: str, note: str, at_utc: datetime) -> None:
+        """Add ``note`` to what is said of a camera; a change is published."""
+        camera = self._cameras[name]
+        before = (camera.state, camera.detail)
+        camera.note = note
         self._publish_camera(name, before, at_utc)
 
     def tick(self, now_secs: float, now_utc: datetime) -> list[Change]:

@@ -11,7 +11,9 @@ from typing import TypeVar
 
 from calibration import Calibration
 from detector import Detector, DetectorError
+from detector.manifest import ModelInput
 from edge_agent.config import CameraSettings, Site
+from edge_agent.model_watch import words_of
 from edge_agent.recognise import Recogniser
 from shelf import Planogram, Problem, ShelfwatchError, Units, load_planogram
 
@@ -56,9 +58,10 @@ def check_site(site: Site) -> Checked:
                 f"aisle {entry.aisle}: planogram {planogram.name}, {len(planogram)} slots in "
                 f"{len(planogram.bays)} bays"
             )
-    model = checked.get(lambda: Detector.load(site.model))
+    models = {path: _model_words(checked, path) for path in site.models}
     for camera in site.cameras:
-        _check_camera(checked, camera, planograms.get(camera.aisle), model)
+        words = models[site.model_of(camera)]
+        _check_camera(checked, camera, planograms.get(camera.aisle), words)
     if site.catalog is not None:
         for planogram in planograms.values():
             _check_catalog(checked, site.catalog, planogram)
@@ -66,7 +69,7 @@ def check_site(site: Site) -> Checked:
 
 
 def _check_camera(
-    checked: Checked, camera: CameraSettings, planogram: Planogram | None, model: Detector | None
+    checked: Checked, camera: CameraSettings, planogram: Planogram | None, with_model: str
 ) -> None:
     calibration = None
     if camera.calibration is not None:
@@ -76,12 +79,31 @@ def _check_camera(
             return
     if planogram is not None:
         checked.problems += [str(p) for p in camera_problems(camera, planogram, calibration)]
-    with_model = f"model {model.identity[:19]}" if model else "no usable model"
     placed = f"calibration {calibration.version}" if calibration else "no calibration"
     checked.remarks.append(
         f"camera {camera.id}: {camera.source.type}, bays {_list(camera.bays)}, "
         f"{placed}, {with_model}"
     )
+
+
+def _model_words(checked: Checked, path: Path | None) -> str:
+    """Load a model as the agent would; what it is, in words."""
+    model = checked.get(lambda: Detector.load(path))
+    if model is None:
+        return "no usable model"
+    if model.manifest.golden is None:
+        checked.remarks.append(
+            f"warning: {model.manifest_path}: no golden picture, so nothing proves that the model "
+            "still sees what it saw when it was made"
+        )
+    golden = "golden picture agrees" if model.manifest.golden else "no golden picture"
+    return f"model {words_of(model)}, {_input_words(model.manifest.input)}, {golden}"
+
+
+def _input_words(spec: ModelInput) -> str:
+    if spec.any_size_multiple_px is None:
+        return f"input {spec.size_px} x {spec.size_px} px"
+    return f"input of {spec.size_px} px in the picture's shape"
 
 
 def camera_problems(

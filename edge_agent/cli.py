@@ -30,6 +30,9 @@ def run_agent(
 ) -> None:
     """Watch the cameras of a site until stopped (Ctrl-C).
 
+    A new model in the place of the old one is noticed, checked and used within seconds, at once
+    on SIGHUP; one that fails a check is refused, and the old one keeps running.
+
     Example: shelfwatch run --site configs/site.example.yaml
     """
     from edge_agent.agent import Agent
@@ -41,6 +44,7 @@ def run_agent(
     agent = Agent(load_site(site))
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: agent.stop())
+    signal.signal(signal.SIGHUP, lambda _number, _frame: agent.check_models())
     agent.run()
 
 

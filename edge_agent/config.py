@@ -78,6 +78,7 @@ class CameraSettings(Settings):
         None, description="Without one the bay is searched for in every look."
     )
     masks: tuple[Mask, ...] = ()
+    model: Path | None = Field(None, description="A model for this camera alone.")
 
 
 class HealthSettings(Settings):
@@ -141,6 +142,15 @@ class Site(Settings):
     def address(self) -> Node:
         """The node's address on the broker."""
         return Node(self.tenant, self.site, self.node)
+
+    def model_of(self, camera: CameraSettings) -> Path | None:
+        """Return the path of the model that a camera looks with; None is the shipped one."""
+        return self.model if camera.model is None else camera.model
+
+    @property
+    def models(self) -> set[Path | None]:
+        """The paths of all models that are looked with."""
+        return {self.model_of(camera) for camera in self.cameras}
 
     @property
     def digest(self) -> str:

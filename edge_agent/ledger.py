@@ -132,9 +132,11 @@ class Ledger:
     ) -> list[Change]:
         """Take in one look; returns the changes that it leads to.
 
+        Events of the bays name ``watch`` from now on.
         ``lost_bays`` are bays that the camera no longer sees where it should: their slots are
         unknown at once, for the reason ``why_lost``.
         """
+        self._watch_of |= {(watch.aisle, bay): watch for bay in watch.bays}
         lost = set(lost_bays)
         changes: list[Change] = []
         for place, memory in list(self._memories.items()):

@@ -11,6 +11,9 @@ LOOK_SECS = Histogram(
     "From a frame to its readings",
     buckets=(0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0),
 )
+MODEL_CHANGES = Counter(
+    "shelfwatch_model_changes", "New model files that were put to use, or refused", ["result"]
+)
 DROPPED_PICTURES = Counter(
     "shelfwatch_dropped_pictures", "Evidence pictures given up while nothing could be written"
 )

@@ -82,7 +82,7 @@ def replay(
         recording = _frames_of_video(frames, camera_id, every_secs)
     entry = next(p for p in site.planograms if p.aisle == camera.aisle)
     planogram = load_planogram(entry.file)
-    detector = Detector.load(site.model)
+    detector = Detector.load(site.model_of(camera))
     recogniser = Recogniser.load(site.catalog, planogram) if site.catalog else None
     station = build_station(camera, planogram, detector, recogniser)
     watch = watch_of(camera, detector.identity, site.decide)

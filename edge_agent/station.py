@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from calibration import CalibrationError
+from detector import Detector
 from edge_agent.config import CameraSettings, Mask
 from edge_agent.frames import Frame, ImageBgr
 from edge_agent.gate import Gate, GateKind
@@ -25,7 +26,8 @@ class Looked:
     ``state`` and ``detail`` say whether the picture can be trusted; ``lost_bays`` are those that
     the camera no longer sees where it should. ``image_bgr`` is the masked picture, for evidence,
     and ``unsettled`` says which share (0..1) of a box in it moves or is masked; ``inferred`` is
-    false when the picture had not changed and the last readings stand.
+    false when the picture had not changed and the last readings stand. ``model`` is the identity
+    of the detector that looked.
     """
 
     camera: str
@@ -37,6 +39,7 @@ class Looked:
     readings: tuple[SlotReading, ...]
     inferred: bool
     unsettled: Callable[[BoxPx], float]
+    model: str
     lost_bays: tuple[int, ...] = ()
 
 
@@ -48,14 +51,33 @@ _BLIND = {
 
 
 class Station:
-    """The part of the pipeline that belongs to one camera."""
+    """The part of the pipeline that belongs to one camera.
 
-    def __init__(self, settings: CameraSettings, looker: Looker, gate: Gate) -> None:
+    ``looker_of`` makes what reads the camera's bays with a given model.
+    """
+
+    def __init__(
+        self,
+        settings: CameraSettings,
+        detector: Detector,
+        looker_of: Callable[[Detector], Looker],
+        gate: Gate,
+    ) -> None:
         self.settings = settings
-        self._looker = looker
+        self._detector = detector
+        self._looker_of = looker_of
+        self._looker = looker_of(detector)
         self._gate = gate
         self._last: tuple[SlotReading, ...] = ()
         self._misfits: Counter[int] = Counter()
+
+    def use(self, detector: Detector) -> None:
+        """Look with ``detector`` from the next frame on, which is read whatever it shows."""
+        if detector is self._detector:
+            return
+        self._looker = self._looker_of(detector)
+        self._detector = detector
+        self._gate.read_again()
 
     def work(self, frame: Frame) -> Looked:
         """Return what ``frame`` says."""
@@ -77,6 +99,7 @@ class Station:
             (),
             inferred=False,
             unsettled=unsettled,
+            model=self._detector.identity,
         )
         if decided.kind in _BLIND:
             return replace(blank, state=CameraState.DARK, detail=_BLIND[decided.kind])

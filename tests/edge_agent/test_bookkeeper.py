@@ -57,7 +57,7 @@ def site(tmp_path: Path) -> Site:
 
 def books(site: Site, outbox: Outbox, retained: Retained) -> Bookkeeper:
     planograms = {"a1": load_planogram(site.planograms[0].file)}
-    return Bookkeeper(site, planograms, outbox, retained, "sha256:x", 0.0, START)
+    return Bookkeeper(site, planograms, outbox, retained, {"c1": "sha256:x"}, 0.0, START)
 
 
 def open_outbox(site: Site) -> Outbox:
@@ -65,7 +65,11 @@ def open_outbox(site: Site) -> Outbox:
 
 
 def look(
-    secs: float, first: State, camera: CameraState = CameraState.OK, moving: float = 0.0
+    secs: float,
+    first: State,
+    camera: CameraState = CameraState.OK,
+    moving: float = 0.0,
+    model: str = "sha256:x",
 ) -> Looked:
     image = np.full((100, 200, 3), 128, np.uint8)
     readings = tuple(
@@ -91,6 +95,7 @@ def look(
         readings,
         inferred=True,
         unsettled=lambda _: moving,
+        model=model,
     )
 
 
@@ -118,6 +123,39 @@ def test_a_problem_is_told_with_its_pictures(site: Site) -> None:
     assert evidence.changed == changed[-2].id
     picture = cv2.imdecode(np.frombuffer(base64.b64decode(evidence.now), np.uint8), 1)
     assert picture is not None and max(picture.shape[:2]) <= 480
+
+
+def test_events_name_the_model_that_looked(site: Site) -> None:
+    """A model that was swapped between two looks is named from the next change on."""
+    with open_outbox(site) as outbox:
+        keeper = books(site, outbox, Retained())
+        run(keeper, 0, 15, State.STOCKED)
+        known = outbox.last_sequence
+        for secs in range(20, 41, 5):
+            keeper.looked(look(secs, State.OUT_OF_STOCK, model="sha256:y"))
+        keeper.tick(1000.0, START + timedelta(seconds=1000))
+        models = [e.data.get("model") for e in events(outbox) if "changed" in e.type]
+    assert known == 2
+    assert models == ["sha256:x", "sha256:x", "sha256:y", "sha256:y", "sha256:y"]
+
+
+def test_a_note_is_published_once(site: Site) -> None:
+    """It stands beside the camera's state, which it does not change, until it is taken back."""
+    retained = Retained()
+    topic = site.address.camera("c1")
+    with open_outbox(site) as outbox:
+        keeper = books(site, outbox, retained)
+        keeper.reported("c1", CameraState.OK, "", START)
+        for _ in range(2):
+            retained.messages.pop(topic, None)
+            keeper.noted("c1", "a new model was refused", START)
+        assert topic not in retained.messages
+        keeper.looked(replace(look(5, State.STOCKED, CameraState.DARK), detail="too dark"))
+        dark = parse(CameraStatus, retained.messages[topic])
+        keeper.noted("c1", "", START)
+        clear = parse(CameraStatus, retained.messages[topic])
+    assert (dark.state, dark.detail) == (CameraState.DARK, "too dark; a new model was refused")
+    assert clear.detail == "too dark"
 
 
 def test_a_restart_repeats_nothing(site: Site) -> None:
@@ -222,7 +260,7 @@ def test_old_states_are_not_made_fresh_by_a_restart(site: Site) -> None:
     with open_outbox(site) as outbox:
         planograms = {"a1": load_planogram(site.planograms[0].file)}
         tomorrow = START + timedelta(days=1)
-        keeper = Bookkeeper(site, planograms, outbox, Retained(), "sha256:x", 5.0, tomorrow)
+        keeper = Bookkeeper(site, planograms, outbox, Retained(), {"c1": "sha256:x"}, 5.0, tomorrow)
         changes = keeper.tick(6.0, tomorrow)
     assert {change.state.state for change in changes} == {State.UNKNOWN}
 

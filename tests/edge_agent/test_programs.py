@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from model_folders import BROKEN, edit_manifest, other_model
 
 from simulator.site import write_site
 
@@ -172,11 +173,39 @@ def edited(store: Path, name: str, **changes: object) -> Path:
 
 
 def test_check_finds_nothing_wrong_with_the_demo(store: Path) -> None:
-    """The written site is usable, and each camera's model is named."""
+    """The written site is usable, and each camera's model is named with how it was proved."""
     done = shelfwatch("check", "--site", store / "site.yaml")
     assert done.returncode == 0, done.stderr
     assert "no problems found" in done.stdout
-    assert done.stdout.count("model sha256:") == 2
+    lines = [line for line in done.stdout.splitlines() if line.startswith("camera ")]
+    assert len(lines) == 2
+    for line in lines:
+        assert "model shelf-nano" in line and "(sha256:" in line
+        assert "input of 640 px in the picture's shape, golden picture agrees" in line
+
+
+def test_check_names_the_model_of_each_camera(store: Path) -> None:
+    """A camera may have its own; one without a golden picture is used, with a warning."""
+    own = other_model(store / "models" / "own")
+    edit_manifest(own, golden=None)
+    site = edited(store, "edited.yaml", cameras__1__model="models/own")
+    done = shelfwatch("check", "--site", site)
+    assert done.returncode == 0, done.stderr
+    first, second = (line for line in done.stdout.splitlines() if line.startswith("camera "))
+    assert "golden picture agrees" in first and " other (" not in first
+    assert "model shelf-nano other (sha256:" in second and "no golden picture" in second
+    (warning,) = (line for line in done.stdout.splitlines() if line.startswith("warning"))
+    assert "models/own/manifest.yaml: no golden picture" in warning
+
+
+def test_check_refuses_a_model_once_for_all_its_cameras(store: Path) -> None:
+    """The problem names the file; each camera says that it has none."""
+    bad = other_model(store / "models" / "bad")
+    BROKEN["wrong golden"][0](bad)
+    done = shelfwatch("check", "--site", edited(store, "edited.yaml", model="models/bad"))
+    assert done.returncode == 2
+    assert done.stderr.count("models/bad/manifest.yaml: golden: expected") == 1
+    assert done.stdout.count("no usable model") == 2
 
 
 @pytest.mark.parametrize(
