@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,7 +55,7 @@ class Catalog:
         self._owner = np.array([position[key] for key in keys], dtype=np.int64)
         self.embedder_identity = embedder_identity
         self.known = known
-        self.twins = frozenset(frozenset(pair) for pair in twins)
+        self.twins = frozenset(frozenset((a, b)) for a, b in twins if a != b)
         self.remarks = tuple(remarks)
 
     @classmethod
@@ -164,6 +164,17 @@ class Catalog:
             return ()
         expected = [match for match in (best, *close) if match.key in prior]
         return tuple(expected) if len(expected) == 1 else (best, *close)
+
+    def renamed(self, names: Mapping[str, str]) -> Catalog:
+        """The same pictures under other keys; keys that become the same are one product."""
+        return Catalog(
+            self._vectors,
+            [names.get(self._keys[owner], self._keys[owner]) for owner in self._owner],
+            self.embedder_identity,
+            self.known,
+            [(names.get(a, a), names.get(b, b)) for a, b in map(sorted, self.twins)],
+            self.remarks,
+        )
 
     def check_embedder(self, embedder: Embedder) -> None:
         """Raise :class:`~detector.errors.CatalogError` unless ``embedder`` made these vectors."""

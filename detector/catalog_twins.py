@@ -53,7 +53,8 @@ def find_twins(
     theirs. Facings are made up from the pictures of products that come near one another.
     """
     products = tuple(dict.fromkeys(keys))
-    rows = [np.flatnonzero(np.array([k == key for k in keys])) for key in products]
+    owner = np.array(keys)
+    rows = [np.flatnonzero(owner == key) for key in products]
     likeness = vectors @ vectors.T
     near: dict[int, list[int]] = {}
     floor = embedder.known.min_similarity - REACH

@@ -13,6 +13,9 @@ from detector.errors import PictureError
 #: File names that OpenCV reads and that stores send.
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 
+#: JPEG has no transparency; its content need not be decoded twice.
+JPEG_MAGIC = b"\xff\xd8"
+
 
 def read_picture(path: Path) -> NDArray[np.uint8]:
     """A picture file as BGR uint8 (H, W, 3); transparent parts become white.
@@ -20,15 +23,24 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
     Raises :class:`~detector.errors.PictureError` when it is missing or not a picture.
     """
     try:
-        content = np.frombuffer(path.read_bytes(), dtype=np.uint8)
+        content = path.read_bytes()
     except OSError as error:
         raise PictureError(f"{path}: expected a picture, found {error.strerror}") from error
+    try:
+        return decode_picture(content)
+    except PictureError as error:
+        raise PictureError(f"{path}: {error}") from error
+
+
+def decode_picture(content: bytes) -> NDArray[np.uint8]:
+    """A picture file's content as :func:`read_picture` gives it."""
+    encoded = np.frombuffer(content, dtype=np.uint8)
     # Orientation tags are honoured for three channels only; a fourth needs the other flag.
-    image = cv2.imdecode(content, cv2.IMREAD_COLOR) if len(content) else None
+    image = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if len(encoded) else None
     if image is None:
-        raise PictureError(f"{path}: expected a picture (JPEG, PNG, WebP...), found something else")
-    if path.suffix.lower() in (".png", ".webp"):
-        raw = cv2.imdecode(content, cv2.IMREAD_UNCHANGED)
+        raise PictureError("expected a picture (JPEG, PNG, WebP...), found something else")
+    if not content.startswith(JPEG_MAGIC):
+        raw = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
         if raw is not None and raw.ndim == 3 and raw.shape[2] == 4 and raw.dtype == np.uint8:
             opacity = raw[..., 3:].astype(np.float32) / 255
             image = (raw[..., :3] * opacity + 255 * (1 - opacity)).round().astype(np.uint8)

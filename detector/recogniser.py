@@ -17,7 +17,7 @@ from detector.errors import ModelError, PictureError
 from detector.letterbox import Letterbox
 from detector.manifest import MANIFEST_NAME, Colour
 from detector.pictures import read_picture
-from detector.recogniser_manifest import EmbedderManifest, read_embedder_manifest, read_weights
+from detector.recogniser_manifest import EmbedderManifest, Fit, read_embedder_manifest, read_weights
 from detector.session import OnnxSession, SessionOptions
 
 #: The embedding network that ships with this package, when one does.
@@ -96,8 +96,7 @@ class NetworkEmbedder:
 
     def _tensor(self, crops_bgr: Sequence[NDArray[np.uint8]]) -> FloatArray:
         spec = self.manifest.input
-        side = (spec.size_px, spec.size_px)
-        boxed = [Letterbox.fit((c.shape[1], c.shape[0]), side).apply(c) for c in crops_bgr]
+        boxed = [_fitted(crop, spec.size_px, spec.fit) for crop in crops_bgr]
         swap = spec.colour is Colour.RGB
         blob = np.asarray(cv2.dnn.blobFromImages(boxed, spec.scale, swapRB=swap), dtype=np.float32)
         return np.asarray((blob - self._mean) / self._std, dtype=np.float32)
@@ -162,6 +161,15 @@ def _shipped() -> Embedder:
     if (SHIPPED_EMBEDDER / MANIFEST_NAME).is_file():
         return NetworkEmbedder.load(SHIPPED_EMBEDDER)
     return ColourLayoutEmbedder()
+
+
+def _fitted(crop_bgr: NDArray[np.uint8], size_px: int, fit: Fit) -> NDArray[np.uint8]:
+    height, width = crop_bgr.shape[:2]
+    if fit is Fit.LETTERBOX:
+        return Letterbox.fit((width, height), (size_px, size_px)).apply(crop_bgr)
+    how = cv2.INTER_AREA if min(height, width) > size_px else cv2.INTER_LINEAR
+    resized = cv2.resize(crop_bgr, (size_px, size_px), interpolation=how)
+    return np.asarray(resized, dtype=np.uint8)
 
 
 def _fits(shape: tuple[int | None, ...], wanted: tuple[int, int, int]) -> bool:

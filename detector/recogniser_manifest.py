@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from difflib import get_close_matches
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,17 +16,27 @@ from detector.errors import ModelError
 from detector.manifest import MANIFEST_NAME, Colour
 
 
-class CropInput(BaseModel):
-    """``crops``: float32 ``[n, 3, size, size]``, letterboxed, ``(value * scale - mean) / std``.
+class Fit(StrEnum):
+    """How a crop is brought to the network's square."""
 
-    Letterboxed as a detector's input is: the aspect is kept, the rest is grey 114, area
-    averaging below half size and bilinear otherwise. ``mean`` and ``std`` are in the order of
+    #: The aspect is kept and the rest is grey 114, as a detector's input.
+    LETTERBOX = "letterbox"
+    #: Width and height are scaled each for itself.
+    STRETCH = "stretch"
+
+
+class CropInput(BaseModel):
+    """``crops``: float32 ``[n, 3, size, size]``, ``(value * scale - mean) / std``.
+
+    A letterboxed crop is resized as a detector's input is; a stretched one by area averaging
+    where both sides shrink and bilinearly otherwise. ``mean`` and ``std`` are in the order of
     ``colour``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     size_px: int = Field(gt=0, le=1024, description="Side of the square that a crop is fitted in.")
+    fit: Fit = Field(Fit.LETTERBOX, description="How a crop is brought to the square.")
     colour: Colour = Field(Colour.RGB, description="Channel order.")
     scale: float = Field(1 / 255, gt=0, description="Factor on 0..255 values.")
     mean: tuple[float, float, float] = Field((0.0, 0.0, 0.0), description="Subtracted.")
@@ -115,6 +126,13 @@ def read_embedder_manifest(folder: Path) -> EmbedderManifest:
         return EmbedderManifest.model_validate(content)
     except ValidationError as error:
         raise ModelError("\n".join(_problem(path, dict(item)) for item in error.errors())) from None
+
+
+def write_embedder_manifest(manifest: EmbedderManifest, path: Path) -> None:
+    """Write ``manifest`` as YAML that :func:`read_embedder_manifest` reads back equal."""
+    content = manifest.model_dump(mode="json", exclude_none=True)
+    text = yaml.safe_dump(content, sort_keys=False, width=96, default_flow_style=None)
+    path.write_text(text, encoding="utf-8")
 
 
 def read_weights(manifest: EmbedderManifest, folder: Path) -> bytes:

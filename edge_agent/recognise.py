@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Set
 from pathlib import Path
 from typing import Self
 
@@ -20,23 +21,21 @@ Floats = NDArray[np.float64]
 class Recogniser:
     """Compares facings with a catalogue whose pictures are named after SKUs or products.
 
-    ``skus`` are the catalogue's products, also those that are not planned; ``unpictured`` are
-    the names of planned products that it has no picture of. ``rule`` and ``twins`` are for
-    `Observed`; ``remarks`` say what was wrong with the catalogue's pictures.
+    ``catalog`` has the pictures under their SKUs, and under their own names where no SKU is
+    planned; ``folder_of`` gives the catalogue's own name of an SKU. ``unpictured`` are the names
+    of planned products that it has no picture of. ``rule`` is for `Observed`.
     """
 
     def __init__(self, catalog: Catalog, embedder: Embedder, planogram: Planogram) -> None:
         catalog.check_embedder(embedder)
-        self._catalog = catalog
-        self._embedder = embedder
+        self.embedder = embedder
         named = Counter(planogram.names.values())
         by_name = {name: sku for sku, name in planogram.names.items() if named[name] == 1}
         sku_of = {
             key: key if key in planogram.names else by_name.get(key, key) for key in catalog.keys
         }
-        self.skus = tuple(sku_of.values())
-        self.twins = frozenset(frozenset(sku_of[key] for key in pair) for pair in catalog.twins)
-        self.remarks = catalog.remarks
+        self.catalog = catalog.renamed(sku_of)
+        self.folder_of = {sku: key for key, sku in reversed(sku_of.items())}
         self.rule = IdentityRule(
             embedder.stranger.min_similarity,
             embedder.stranger.min_margin,
@@ -51,14 +50,27 @@ class Recogniser:
         self.unpictured = sorted(self.names[sku] for sku in set(self.names) - set(self.skus))
 
     @classmethod
-    def load(cls, folder: Path, planogram: Planogram) -> Self:
-        """Read the catalogue in ``folder``; raises `detector.CatalogError`."""
-        embedder = load_embedder()
+    def load(cls, folder: Path, planogram: Planogram, embedder: Embedder | None = None) -> Self:
+        """Read the catalogue in ``folder``; raises `detector.CatalogError`.
+
+        ``embedder`` is another than the one to use when none is named.
+        """
+        embedder = embedder or load_embedder()
         return cls(Catalog.from_folder(folder, embedder), embedder, planogram)
+
+    @property
+    def skus(self) -> tuple[str, ...]:
+        """The catalogue's products, also those that are not planned."""
+        return self.catalog.keys
+
+    @property
+    def twins(self) -> Set[frozenset[str]]:
+        """Pairs of products that facings cannot tell apart."""
+        return self.catalog.twins
 
     def similarity(self, image_bgr: ImageBgr, boxes_xyxy_px: Floats) -> Floats:
         """Return (n, len(skus)): how alike each facing is to each product, higher is more."""
         if len(boxes_xyxy_px) == 0:
             return np.zeros((0, len(self.skus)))
         crops = crops_of(image_bgr, boxes_xyxy_px.astype(np.float32))
-        return np.asarray(self._catalog.similarities(self._embedder.embed(crops)), dtype=np.float64)
+        return np.asarray(self.catalog.similarities(self.embedder.embed(crops)), dtype=np.float64)

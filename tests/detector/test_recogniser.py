@@ -10,6 +10,7 @@ from tiny_embedder import DIMENSION, SIDE, grid_network, write_embedder
 
 from detector import Embedder, ModelError, NetworkEmbedder, PictureError, load_embedder
 from detector.embedding import reference_views
+from detector.recogniser_manifest import read_embedder_manifest, write_embedder_manifest
 
 
 @pytest.fixture
@@ -52,6 +53,23 @@ def test_the_aspect_is_kept(embedder: NetworkEmbedder) -> None:
     grid = embedder.embed([white])[0].reshape(3, 4, 4)
     grey, half_white = 114 / 255 - 0.5, (114 / 255 - 0.5 + 0.5) / 2
     assert grid[:, :, 0] / grid[:, :, 1] == pytest.approx(grey / half_white, abs=1e-4)
+
+
+def test_a_network_may_want_crops_stretched(tmp_path: Path) -> None:
+    """Then a narrow crop fills the square."""
+    head = [24**-0.5] * 2 + [0.0] * 2
+    golden = {"file": "golden.png", "vector_head": head}
+    spec = {"size_px": SIDE, "fit": "stretch"}
+    embedder = NetworkEmbedder.load(write_embedder(tmp_path / "a", input=spec, golden=golden))
+    (vector,) = embedder.embed([np.full((SIDE, 5, 3), 200, np.uint8)])
+    assert vector == pytest.approx(np.full(DIMENSION, DIMENSION**-0.5), abs=1e-6)
+
+
+def test_a_written_manifest_reads_back(tmp_path: Path) -> None:
+    """What an exporter writes is what is loaded."""
+    manifest = read_embedder_manifest(write_embedder(tmp_path / "a"))
+    write_embedder_manifest(manifest, tmp_path / "a" / "manifest.yaml")
+    assert read_embedder_manifest(tmp_path / "a") == manifest
 
 
 def test_channels_are_those_of_the_manifest(tmp_path: Path) -> None:

@@ -1,0 +1,84 @@
+"""Which product a photograph shows: a package in a hand, on a table or on a shelf."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from detector import PRODUCT, Catalog, Detector, Embedder, Match, crops_of, trim_uniform_border
+from detector.catalog import Answer
+from edge_agent.frames import ImageBgr
+from shelf import BoxPx
+
+TURNS = {
+    0: None,
+    90: cv2.ROTATE_90_CLOCKWISE,
+    180: cv2.ROTATE_180,
+    270: cv2.ROTATE_90_COUNTERCLOCKWISE,
+}
+"""Degrees clockwise by which a photograph is turned before it is compared."""
+
+COUNT = 5
+"""Candidates that are told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A part of the photograph that may show the product; ``box`` is px of the photograph."""
+
+    what: str
+    box: BoxPx
+    image_bgr: ImageBgr
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """``candidates`` are the most alike products, best first; ``answer`` is what the rule accepts.
+
+    ``region`` turned by ``turned_degrees`` clockwise is what looks most like the first.
+    """
+
+    answer: Answer
+    candidates: tuple[Match, ...]
+    region: Region
+    turned_degrees: int
+
+
+def search_photo(
+    image_bgr: ImageBgr, detector: Detector, catalog: Catalog, embedder: Embedder
+) -> SearchResult:
+    """Compare the whole photograph and its main products, each turned four ways."""
+    regions = regions_of(image_bgr, detector)
+    views = [(region, turn) for region in regions for turn in TURNS]
+    table = catalog.similarities(embedder.embed([_turned(r.image_bgr, turn) for r, turn in views]))
+    best = table.max(axis=0)
+    order = np.argsort(-best, kind="stable")[:COUNT]
+    candidates = tuple(Match(catalog.keys[k], float(best[k])) for k in order)
+    region, turn = views[int(table[:, order[0]].argmax())]
+    return SearchResult(catalog.decide(candidates), candidates, region, turn)
+
+
+def regions_of(image_bgr: ImageBgr, detector: Detector) -> list[Region]:
+    """The whole photograph, its largest detected product and its most central one."""
+    height, width = image_bgr.shape[:2]
+    whole = (0.0, 0.0, float(width), float(height))
+    regions = [Region("the whole photograph", whole, trim_uniform_border(image_bgr))]
+    boxes = detector.detect_at_best_scale(image_bgr).of_class(PRODUCT).boxes_xyxy_px
+    if len(boxes) == 0:
+        return regions
+    sides = boxes[:, 2:] - boxes[:, :2]
+    off = np.abs((boxes[:, :2] + boxes[:, 2:]) / 2 / (width, height) - 0.5).max(axis=1)
+    picks = {int(sides.prod(axis=1).argmax()): "the largest product"}
+    picks.setdefault(int(off.argmin()), "the most central product")
+    for index, what in picks.items():
+        x1, y1, x2, y2 = (float(value) for value in boxes[index])
+        (crop,) = crops_of(image_bgr, boxes[index : index + 1])
+        regions.append(Region(what, (x1, y1, x2, y2), crop))
+    return regions
+
+
+def _turned(image_bgr: ImageBgr, degrees: int) -> ImageBgr:
+    how = TURNS[degrees]
+    return image_bgr if how is None else np.asarray(cv2.rotate(image_bgr, how), dtype=np.uint8)
