@@ -181,7 +181,7 @@ def convert(
     read = read_planograms(file)
     _tell_warnings(read.warnings, to_stderr=True)
     suffix = out.suffix.removeprefix(".").lower()
-    if out.is_dir() or (form is None and not suffix and len(read.planograms) > 1):
+    if out.is_dir() or (only is None and not suffix and len(read.planograms) > 1):
         chosen = form or Form.CSV
         planograms = read.planograms if only is None else (read.only(only),)
         outs = _names_in(out, planograms, chosen)

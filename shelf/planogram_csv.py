@@ -16,7 +16,8 @@ from difflib import get_close_matches
 
 from shelf.errors import PlanogramError, Problem
 from shelf.planogram import PlannedSlot, Planogram, Units
-from shelf.planogram_build import BoardRow, Row, build_planogram, contradictions
+from shelf.planogram_build import BoardRow, Row, build_planogram
+from shelf.planogram_checks import contradictions
 from shelf.planogram_csv_row import BETWEEN_SUBSTITUTES, OPTIONAL, REQUIRED, Cells, read_row
 
 _META = ("id", "version", "valid_from", "valid_until", "units")

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -55,8 +54,8 @@ COLUMNS: Mapping[str, Mapping[str, int]] = {
 }
 """The place of each column that is read, by the type of its row; 0 is the type itself."""
 
-_NEEDED = {"Fixture": 7, "Position": 14}
-"""Cells without which a row of this type says nothing."""
+LARGEST = 1e6
+"""No length, in inches or cm, and no count is larger than this."""
 
 _LINE_BREAK = re.compile(r"\r\n|\n|\r")
 _ESCAPED = {",": ",", '"': '"', "\\": "\\", "n": "\n", "r": "\r", "t": "\t"}
@@ -80,7 +79,7 @@ class PsaRow:
         return self.cells[index].strip() if index < len(self.cells) else ""
 
     def number(self, column: str, warnings: list[Problem], default: float = 0.0) -> float:
-        """Return a finite number; ``default``, with a warning, where the cell holds none."""
+        """Return a number; ``default``, with a warning, where the cell holds none."""
         text = self.text(column)
         if not text:
             return default
@@ -88,7 +87,7 @@ class PsaRow:
             value = float(text)
         except ValueError:
             value = math.nan
-        if math.isfinite(value):
+        if abs(value) <= LARGEST:
             return value
         warnings.append(Problem(self.place(column), "a number", repr(text), f"read as {default:g}"))
         return default
@@ -128,23 +127,20 @@ def read_rows(text: str, where: str) -> list[PsaRow]:
 def _refuse_half_a_row(rows: Sequence[PsaRow], lines: Sequence[str], where: str) -> None:
     """The last line has no line end: is it whole, judged by the other rows of its type?"""
     last = split_cells(lines[-1])
-    whole: dict[str, int] = defaultdict(int)
-    for row in rows[:-1]:
-        whole[row.type] = max(whole[row.type], len(row.cells))
-    expected = max(whole[last[0]], _NEEDED.get(last[0], 0) + 1)
-    if last[0] not in COLUMNS or len(last) < expected:
-        raise PlanogramError(
-            [
-                Problem(
-                    f"{where}: line {len(lines)}",
-                    f"a whole row, {expected} cells as in other {last[0]} rows"
-                    if last[0] in COLUMNS
-                    else "a whole row",
-                    f"the file's end after {len(last)}: {lines[-1][-40:]!r}",
-                    "the file is cut off; export or copy it again",
-                )
-            ]
-        )
+    others = [len(row.cells) for row in rows[:-1] if row.type == last[0]]
+    if last[0] in COLUMNS and others and len(last) >= max(others):
+        return
+    like = f", {max(others)} cells as in other {last[0]} rows" if others else " and a line end"
+    raise PlanogramError(
+        [
+            Problem(
+                f"{where}: line {len(lines)}",
+                f"a whole row{like}",
+                f"the file's end after {len(last)} cells",
+                "the file is cut off; export or copy it again",
+            )
+        ]
+    )
 
 
 def split_cells(line: str) -> tuple[str, ...]:

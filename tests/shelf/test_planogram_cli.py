@@ -8,8 +8,11 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from psa_files import HEAD, PRODUCTS, TWO_BAYS, position, project
 
+from shelf import load_planogram
 from shelf.cli import main
+from shelf.planogram_file import read_planograms
 
 HEADER = "bay,shelf,slot,sku,name,facings_wide"
 ROW = "1,1,1,A,Apple juice,3"
@@ -100,3 +103,92 @@ def test_diff_exits_1_when_something_changes(run: Run, file: Path, tmp_path: Pat
     assert run("diff", file, file) == 0
     assert run("diff", file, new) == 1
     assert "b01/s1/p01: Apple juice facings 3 x 1 -> 2 x 1" in run.out
+
+
+def two_planograms(tmp_path: Path) -> Path:
+    path = tmp_path / "store.psa"
+    text = HEAD + project() + PRODUCTS + TWO_BAYS + TWO_BAYS.replace("Juice", "Tea")
+    path.write_bytes(text.encode("cp1252"))
+    return path
+
+
+def test_validate_lists_the_planograms_of_a_file(run: Run, tmp_path: Path) -> None:
+    """One line each, with their number of slots; all of it as JSON too."""
+    path = two_planograms(tmp_path)
+    assert run("validate", path) == 0
+    assert run.out.startswith("2 planograms\nJuice 2 m-")
+    assert "2 bays, 4 shelves, 5 slots, 2 SKUs, valid 2026-11-16 to 2026-12-31" in run.out
+    assert run("validate", path, "--json") == 0
+    assert [p["id"] for p in json.loads(run.out)["planograms"]] == ["Juice 2 m", "Tea 2 m"]
+
+
+def test_validate_tells_warnings(run: Run, tmp_path: Path) -> None:
+    """The first twenty in words and how many more there are; all of them as JSON."""
+    path = tmp_path / "store.psa"
+    empty = "".join(position("", "200", 0, 12, 0) for _ in range(25))
+    path.write_text(HEAD + project() + PRODUCTS + TWO_BAYS + empty, encoding="utf-8")
+    assert run("validate", path) == 0
+    assert run.out.count("warning: ") == 21
+    assert "Position.HFacings: expected a whole number 1-999, found 0" in run.out
+    assert run.out.endswith("warning: and 5 more; validate --json tells all\n")
+    assert run("validate", path, "--json") == 0
+    assert len(json.loads(run.out)["warnings"]) == 25
+
+
+def test_validate_a_folder_of_versions(run: Run, tmp_path: Path) -> None:
+    """Which counts today, and the days for which there is none."""
+    today = date.today()
+    soon, later = today + timedelta(days=2), today + timedelta(days=5)
+    (tmp_path / "1.csv").write_text(f"# id: a\n# valid_until: {soon}\n{HEADER}\n{ROW}\n")
+    (tmp_path / "2.csv").write_text(f"# id: a\n# valid_from: {later}\n{HEADER}\n{ROW}1\n")
+    assert run("validate", tmp_path) == 0
+    assert f"today, {today}: a-" in run.out
+    assert f"found none from {soon + timedelta(days=1)} to {later - timedelta(days=1)}" in run.out
+    assert run("validate", tmp_path / "1.csv", tmp_path / "2.csv", "--json") == 0
+    told = json.loads(run.out)
+    assert told["in_force"] == told["versions"][0]["id"] + "-" + told["versions"][0]["version"]
+
+
+def test_convert_takes_one_of_several(run: Run, tmp_path: Path) -> None:
+    """By its name; without one, the message says which there are and how to choose."""
+    path, out = two_planograms(tmp_path), tmp_path / "out.csv"
+    assert run("convert", path, "--out", out) == 2
+    assert "found 2: 'Juice 2 m', 'Tea 2 m'" in run.err and "--only NAME" in run.err
+    assert run("convert", path, "--only", "Tea 2 m", "--out", out) == 0
+    assert load_planogram(out).id == "Tea 2 m"
+
+
+def test_convert_several_to_a_folder(run: Run, tmp_path: Path) -> None:
+    """One file for each, named after it; nothing is lost on the way."""
+    path, out = two_planograms(tmp_path), tmp_path / "plans"
+    assert run("convert", path, "--out", out) == 0
+    assert run("convert", path, "--out", out, "--form", "json") == 0
+    assert sorted(p.name for p in out.iterdir()) == [
+        "Juice-2-m.csv",
+        "Juice-2-m.json",
+        "Tea-2-m.csv",
+        "Tea-2-m.json",
+    ]
+    tea = read_planograms(path).only("Tea 2 m")
+    assert load_planogram(out / "Tea-2-m.csv") == load_planogram(out / "Tea-2-m.json") == tea
+
+
+def test_convert_refuses_a_suffix_that_says_nothing(run: Run, file: Path, tmp_path: Path) -> None:
+    """The message says which do."""
+    assert run("convert", file, "--out", tmp_path / "out.psa") == 2
+    assert "a name ending in .csv or .json" in " ".join(run.err.split())
+
+
+def test_diff_as_json(run: Run, file: Path, tmp_path: Path) -> None:
+    """Slot, what it was, kinds and words."""
+    new = tmp_path / "new.csv"
+    new.write_text(f"{HEADER}\n1,1,2,A,Apple juice,3\n")
+    assert run("diff", file, new, "--json") == 1
+    assert json.loads(run.out) == [
+        {
+            "slot": "b01/s1/p02",
+            "was": "b01/s1/p01",
+            "kinds": ["renumbered"],
+            "what": "Apple juice is now counted here, was b01/s1/p01",
+        }
+    ]
