@@ -104,34 +104,51 @@ def model_info(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
-    """Say what a model is, what it expects and what it finds; checks hash and shapes.
+    """Say what a model is, what it expects and what it finds; checks hash, shapes, golden picture.
 
     Example: shelfwatch model info
     """
     from detector.model import Detector
+    from detector.session import OnnxSession
 
     loaded = Detector.load(path)
     manifest = loaded.manifest
-    content = manifest.model_dump(mode="json")
-    content["providers"] = list(loaded.providers)
+    weights = loaded.manifest_path.parent / manifest.file
+    golden = manifest.golden
+    facts: dict[str, Any] = {
+        "folder": str(loaded.manifest_path.parent),
+        "size_bytes": weights.stat().st_size,
+        "exported_with": OnnxSession(weights).metadata,
+        "providers": list(loaded.providers),
+    }
     if as_json:
-        typer.echo(json.dumps(content))
+        content = manifest.model_dump(mode="json")
+        if golden is not None:
+            # Loading has checked it; the rows are in the manifest.
+            content["golden"] = {"picture": golden.picture, "found": len(golden.detections)}
+        typer.echo(json.dumps(content | facts))
         return
     free = manifest.input.any_size_multiple_px
     size = f"{manifest.input.size_px} px, letterboxed"
     lines = {
         "model": f"{manifest.name} {manifest.version}",
-        "weights": f"{manifest.file}, sha256 {manifest.sha256[:16]}",
+        "folder": facts["folder"],
+        "weights": f"{manifest.file}, {facts['size_bytes'] / 1e6:.1f} MB",
+        "sha256": f"{manifest.sha256}, the file agrees",
         "input": f"{size}; any multiple of {free} px" if free else size,
         "facings": "{:g} to {:g} px wide in the input".format(*manifest.facing_px),
         "classes": ", ".join(f"{c.name} (from score {c.threshold:g})" for c in manifest.classes),
         "decoder": manifest.decoder.value,
+        **dict(sorted(facts["exported_with"].items())),
+        "golden": f"{golden.picture}, all {len(golden.detections)} detections found again"
+        if golden
+        else "no picture: nothing proves that the model still finds what it found",
         "providers": ", ".join(loaded.providers),
         "licence": manifest.licence,
         "card": manifest.card,
     }
     for name, value in lines.items():
-        typer.echo(f"{name:10} {value}")
+        typer.echo(f"{name:12} {value}")
 
 
 def _picture_paths(photos: list[Path]) -> list[Path]:

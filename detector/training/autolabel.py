@@ -8,19 +8,27 @@ background.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from detector.boxes import FloatArray, box_areas, containment_matrix, intersection_areas, nms
-from detector.training.splits import Side
+from detector.errors import PictureError, TrainingError
+from detector.pictures import read_picture
+from detector.training.hand_labels import GAP, PRODUCT, PictureFolder
+from detector.training.labels import HAND, PictureLabels, read_unfinished
+from detector.training.splits import UNREADABLE, group_pictures, hash_file, split_groups
+from detector.training.tally import Tally
 
 Teacher = Callable[[NDArray[np.uint8]], tuple[FloatArray, FloatArray]]
+Progress = Callable[[Iterable[Any], str], Iterable[Any]]
+
+#: A teacher's facing of which more than this share lies in a drawn gap is no facing.
+IN_GAP = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,72 +43,6 @@ class AutolabelSettings:
     tile_fractions: tuple[float, ...] = (0.6,)
     tile_grid: int = 2
     border_px: float = 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class PictureLabels:
-    """Labels of one picture, boxes (n, 4) in its pixels.
-
-    ``gaps`` is None where nobody labelled gaps: then an empty place says nothing. ``side`` says
-    what the picture may be used for.
-    """
-
-    picture: str
-    size_px: tuple[int, int]
-    products: FloatArray
-    unsure: FloatArray
-    gaps: FloatArray | None
-    side: Side = Side.TRAIN
-
-    def to_json(self) -> str:
-        """One line of the label file."""
-        record = {
-            "picture": self.picture,
-            "side": self.side.value,
-            "size_px": list(self.size_px),
-            "products": np.round(self.products, 1).tolist(),
-            "unsure": np.round(self.unsure, 1).tolist(),
-            "gaps": None if self.gaps is None else np.round(self.gaps, 1).tolist(),
-        }
-        return json.dumps(record, separators=(",", ":"))
-
-    @classmethod
-    def from_json(cls, line: str) -> PictureLabels:
-        """The inverse of :meth:`to_json`."""
-        record = json.loads(line)
-        width, height = record["size_px"]
-        gaps = record["gaps"]
-        return cls(
-            picture=record["picture"],
-            size_px=(width, height),
-            products=_boxes(record["products"]),
-            unsure=_boxes(record["unsure"]),
-            gaps=None if gaps is None else _boxes(gaps),
-            side=Side(record.get("side", Side.TRAIN)),
-        )
-
-
-def read_labels(path: Path) -> list[PictureLabels]:
-    """Every record of a label file."""
-    with path.open(encoding="utf-8") as lines:
-        return [PictureLabels.from_json(line) for line in lines if line.strip()]
-
-
-def read_yolo_boxes(path: Path, size_px: tuple[int, int]) -> FloatArray:
-    """Boxes of a YOLO text file (class cx cy w h, 0..1) in pixels; polygons become their bounds."""
-    width, height = size_px
-    boxes: list[list[float]] = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
-        numbers = [float(field) for field in line.split()[1:]]
-        if len(numbers) == 4:
-            cx, cy, w, h = numbers
-            box = [cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2]
-        elif len(numbers) >= 6:
-            box = [min(numbers[0::2]), min(numbers[1::2]), max(numbers[0::2]), max(numbers[1::2])]
-        else:
-            continue
-        boxes.append([box[0] * width, box[1] * height, box[2] * width, box[3] * height])
-    return _boxes(boxes)
 
 
 def tiles_of(
@@ -173,33 +115,137 @@ def merge_views(
     return _boxes(sure), _boxes(unsure)
 
 
-def label_folder(
-    folder: Path,
+def label_picture(
+    name: str,
+    image_bgr: NDArray[np.uint8],
     teacher: Teacher,
     settings: AutolabelSettings,
-    *,
-    gaps_labelled: bool,
-    name: str,
-    progress: Callable[[Iterable[Path]], Iterable[Path]] = iter,
-) -> Iterator[PictureLabels]:
-    """Labels of each picture in ``folder/images``; gaps come from ``folder/labels``.
+    drawn: Mapping[str, FloatArray] | None = None,
+) -> PictureLabels:
+    """Labels of one picture: what the hand drew, and the teacher's facings where it drew none.
 
-    ``gaps_labelled=False`` where the label files hold something else (shelf rows).
-    A facing that lies mostly inside a hand-drawn gap is dropped: the hand wins.
+    ``drawn``: boxes (n, 4) in px of each class drawn in this picture; the hand wins. With drawn
+    products the teacher is not asked; a facing of the teacher's that lies mostly in a drawn gap
+    is dropped.
     """
-    for path in progress(sorted((folder / "images").iterdir())):
-        decoded = cv2.imread(str(path), cv2.IMREAD_COLOR)
-        if decoded is None:
-            continue
-        image = np.asarray(decoded, dtype=np.uint8)
-        size = (image.shape[1], image.shape[0])
-        products, unsure = label_facings(image, teacher, settings)
-        gaps = None
-        if gaps_labelled:
-            gaps = read_yolo_boxes(folder / "labels" / f"{path.stem}.txt", size)
-            if len(gaps) and len(products):
-                products = products[containment_matrix(products, gaps).max(axis=1) < 0.6]
-        yield PictureLabels(f"{name}/images/{path.name}", size, products, unsure, gaps)
+    drawn = drawn or {}
+    gaps = drawn.get(GAP)
+    if PRODUCT in drawn:
+        products, unsure = drawn[PRODUCT], _boxes([])
+    else:
+        products, unsure = label_facings(image_bgr, teacher, settings)
+        if gaps is not None and len(gaps) and len(products):
+            products = products[containment_matrix(products, gaps).max(axis=1) < IN_GAP]
+    size_px = (image_bgr.shape[1], image_bgr.shape[0])
+    return PictureLabels(name, size_px, products, unsure, gaps)
+
+
+def label_folders(
+    folders: Sequence[PictureFolder],
+    teacher: Teacher,
+    out: Path,
+    tally: Tally,
+    *,
+    teacher_name: str,
+    shares: tuple[float, float] = (0.07, 0.15),
+    settings: AutolabelSettings | None = None,
+    progress: Progress = lambda items, _what: items,
+) -> list[PictureLabels]:
+    """Label every picture of ``folders`` into the file ``out`` and return what it then holds.
+
+    Pictures that ``out`` has already are kept as they are, so a killed run goes on where it was,
+    and new pictures are added to old ones. ``shares``: of validation and of test pictures.
+    ``progress(items, what)`` is told of each long loop. Raises
+    :class:`~detector.errors.TrainingError` when another teacher wrote ``out``, or two folders
+    have one name.
+    """
+    settings = settings or AutolabelSettings()
+    pictures, owners = _gathered(folders)
+    done = {labels.picture: labels for labels in read_unfinished(out)}
+    others = sorted({o.teacher for o in done.values() if o.teacher} - {teacher_name, HAND})
+    if others:
+        raise TrainingError(
+            f"{out}: expected labels of the teacher {teacher_name}, found those of {others[0]}; "
+            "name another --out, or delete this file to label again"
+        )
+    hashes = {}
+    for name in progress(pictures, "dividing"):
+        picture_hash = hash_file(pictures[name])
+        if picture_hash is None:
+            tally.add(UNREADABLE, name)
+        else:
+            hashes[name] = picture_hash
+    known = {name: labels.side for name, labels in done.items()}
+    sides = split_groups(group_pictures(hashes), known, val_share=shares[0], test_share=shares[1])
+    redrawn = [
+        name
+        for name in done.keys() & owners.keys()
+        if not _as_drawn(done[name], owners[name].drawn(pictures[name], done[name].size_px, tally))
+    ]
+    for name in sorted(redrawn):
+        tally.add("pictures labelled again, since the hand's labels changed", name)
+        del done[name]
+    moved = {
+        n: replace(done[n], side=s) for n, s in sides.items() if n in done and known[n] is not s
+    }
+    for name in moved:
+        tally.add("pictures moved to the side of a new one of their scene", name)
+    done.update(moved)
+    if moved or redrawn:
+        _rewrite(out, done.values())
+    todo = [name for name in pictures if name in sides and name not in done]
+    with out.open("a", encoding="utf-8") as lines:
+        for name in progress(todo, "labelling"):
+            try:
+                image = read_picture(pictures[name])
+            except PictureError:
+                tally.add(UNREADABLE, name)
+                continue
+            size_px = (image.shape[1], image.shape[0])
+            drawn = owners[name].drawn(pictures[name], size_px, tally)
+            labels = label_picture(name, image, teacher, settings, drawn)
+            done[name] = replace(
+                labels,
+                side=sides[name],
+                teacher=HAND if drawn and PRODUCT in drawn else teacher_name,
+            )
+            lines.write(done[name].to_json() + "\n")
+            lines.flush()
+    return list(done.values())
+
+
+def _gathered(
+    folders: Sequence[PictureFolder],
+) -> tuple[dict[str, Path], dict[str, PictureFolder]]:
+    names = [folder.name for folder in folders]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise TrainingError(f"folders: expected each name once, found {twice!r} twice; rename one")
+    owners = {name: folder for folder in folders for name in folder.pictures()}
+    pictures = {name: path for folder in folders for name, path in folder.pictures().items()}
+    return pictures, owners
+
+
+def _as_drawn(labels: PictureLabels, drawn: Mapping[str, FloatArray] | None) -> bool:
+    """Whether a record still says what the hand's files say."""
+    drawn = drawn or {}
+    gaps, products = drawn.get(GAP), drawn.get(PRODUCT)
+    if (gaps is None) != (labels.gaps is None) or (products is None and labels.by_hand):
+        return False
+    return _alike(gaps, labels.gaps) and (products is None or _alike(products, labels.products))
+
+
+def _alike(boxes: FloatArray | None, others: FloatArray | None) -> bool:
+    if boxes is None or others is None:
+        return boxes is others
+    # The label file holds tenths of a pixel.
+    return boxes.shape == others.shape and bool(np.allclose(boxes, others, atol=0.1))
+
+
+def _rewrite(path: Path, records: Iterable[PictureLabels]) -> None:
+    partial = path.with_suffix(".partial")
+    partial.write_text("".join(one.to_json() + "\n" for one in records), encoding="utf-8")
+    partial.replace(path)
 
 
 def _boxes(rows: object) -> FloatArray:

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -20,7 +21,14 @@ from numpy.typing import NDArray
 from detector.boxes import FloatArray, box_areas, clip_boxes
 from detector.errors import TrainingError
 from detector.letterbox import PAD_VALUE
-from detector.training.autolabel import PictureLabels
+from detector.training.labels import PictureLabels
+from detector.training.splits import UNREADABLE
+from detector.training.tally import Tally
+
+OTHER_SIZE = "pictures of another size than their labels, skipped"
+
+
+Item = TypeVar("Item")
 
 
 class ShelfClass(IntEnum):
@@ -70,26 +78,42 @@ class Crop:
     gaps_known: bool
 
 
-def load_pictures(labels: Sequence[PictureLabels], roots: Sequence[Path]) -> list[LabelledPicture]:
+def load_pictures(
+    labels: Sequence[PictureLabels], roots: Sequence[Path], tally: Tally | None = None
+) -> list[LabelledPicture]:
     """Read the pictures that the labels name; each is looked for below ``roots``, in order.
 
-    Raises :class:`~detector.errors.TrainingError` naming the pictures that are not there.
+    Pictures that cannot be read, or have another size than their labels say, are skipped and
+    counted. Raises :class:`~detector.errors.TrainingError` naming the pictures that are not there.
     """
+    tally = tally if tally is not None else Tally()
     pictures, missing = [], []
     for label in labels:
-        paths = [root / label.picture for root in roots if (root / label.picture).is_file()]
-        image = cv2.imread(str(paths[0]), cv2.IMREAD_COLOR) if paths else None
-        if image is None:
+        path = next((p for root in roots if (p := root / label.picture).is_file()), None)
+        if path is None:
             missing.append(label.picture)
+            continue
+        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        if image is None:
+            tally.add(UNREADABLE, label.picture)
+        elif (image.shape[1], image.shape[0]) != label.size_px:
+            tally.add(OTHER_SIZE, label.picture)
         else:
             pictures.append(LabelledPicture(np.asarray(image, dtype=np.uint8), label))
     if missing:
-        named = ", ".join(missing[:5]) + (" ..." if len(missing) > 5 else "")
+        named = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
         raise TrainingError(
-            f"pictures: expected {len(labels)} below {', '.join(map(str, roots))}, "
-            f"found {len(pictures)}; missing: {named}"
+            f"pictures: expected {len(labels)} below {' or '.join(map(str, roots))}, "
+            f"found {len(labels) - len(missing)}; missing: {named}; "
+            "--pictures names the folder that holds the first part of these names"
         )
     return pictures
+
+
+def spread(items: Sequence[Item], count: int) -> list[Item]:
+    """At most ``count`` of ``items``, evenly spread over their order."""
+    places = np.linspace(0, len(items) - 1, min(count, len(items))).round().astype(int)
+    return [items[place] for place in places]
 
 
 class CropSampler:
@@ -98,11 +122,12 @@ class CropSampler:
     def __init__(
         self,
         pictures: Sequence[LabelledPicture],
-        folder_weights: Mapping[str, float],
+        folder_weights: Mapping[str, float] | None = None,
         settings: CropSettings | None = None,
     ) -> None:
         """A picture's folder is the first part of its name in the label file.
 
+        ``folder_weights``: how often each folder is drawn, 0 never; None draws all equally often.
         Raises :class:`~detector.errors.TrainingError` for a folder without a weight or pictures.
         """
         self._settings = settings or CropSettings()
@@ -110,14 +135,24 @@ class CropSampler:
         for picture in pictures:
             folder = picture.labels.picture.split("/")[0]
             self._pools.setdefault(folder, []).append(picture)
-        if set(self._pools) != set(folder_weights):
-            raise TrainingError(
-                f"folder_weights: expected {', '.join(sorted(self._pools))} as in the labels, "
-                f"found {', '.join(sorted(folder_weights))}"
-            )
         self._names = sorted(self._pools)
+        if folder_weights is None:
+            folder_weights = dict.fromkeys(self._names, 1.0)
+        needed = {name for name, weight in folder_weights.items() if weight > 0}
+        if not needed <= set(self._pools) <= set(folder_weights) or not needed:
+            raise TrainingError(
+                f"folder_weights: expected {', '.join(self._names)} as in the labels, "
+                f"found {', '.join(sorted(folder_weights))}; a folder of weight 0 is not drawn, "
+                "and without folder_weights all are drawn equally often"
+            )
         weights = np.array([folder_weights[name] for name in self._names], dtype=np.float64)
         self._chances = weights / weights.sum()
+
+    @property
+    def picture_count(self) -> int:
+        """Pictures that can be drawn: the crops of one epoch."""
+        drawn = (chance > 0 for chance in self._chances)
+        return sum(len(self._pools[n]) for n, use in zip(self._names, drawn, strict=True) if use)
 
     def __call__(self, size_px: int, rng: np.random.Generator) -> Crop:
         """One training crop, ``size_px`` square."""

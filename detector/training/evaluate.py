@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -16,21 +17,32 @@ from detector.model import GAP, PRODUCT, Detector
 from detector.pictures import read_picture
 from detector.training.dataset import CropSettings, LabelledPicture, ShelfClass, cut_crop
 from detector.training.metrics import (
+    COCO_IOUS,
+    CURVE_FLOOR,
     Matched,
+    Operating,
     Scored,
     at_threshold,
     average_precision,
     best_threshold,
+    match_at_ious,
     match_picture,
     pooled,
     recall_by_size,
 )
-
-#: Scores below this are not looked at when a precision-recall curve is drawn.
-CURVE_FLOOR = 0.02
+from detector.training.views import View
 
 #: Facings are counted by their shorter side in the network's input, between these edges.
 SIZE_EDGES_PX = (0, 8, 12, 16, 24, 32, 48, 64, 96, 128, 200, 640)
+#: Sizes with an average precision of their own: the shorter side in the network's input.
+SIZE_GROUPS_PX = {
+    "tiny": (0.0, 16.0),
+    "small": (16.0, 32.0),
+    "medium": (32.0, 64.0),
+    "large": (64.0, np.inf),
+}
+#: Hands draw the sides of an empty place loosely, so gaps are also counted at this IoU.
+LOOSE_IOU = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +53,36 @@ class Example:
     products: FloatArray
     ignored: FloatArray
     gaps: FloatArray | None
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What a detector found in the examples, matched to their labels.
+
+    ``matched``: by class and IoU, one entry a picture; ``by_size``: products at IoU 0.5 by size
+    group; ``sides_px``: the shorter sides of each picture's products in the network's input.
+    """
+
+    pictures: int
+    thresholds: Mapping[str, float]
+    matched: dict[tuple[str, float], list[Matched]] = field(default_factory=dict)
+    by_size: dict[str, list[Matched]] = field(default_factory=dict)
+    sides_px: list[FloatArray] = field(default_factory=list)
+
+    def scored(self, name: str, iou: float = 0.5) -> Scored:
+        """All pictures' detections of one class together, best first."""
+        return pooled(self.matched.get((name, iou), []))
+
+    def recall_by_size(self) -> dict[tuple[float, float], tuple[float, int]]:
+        """``(recall, labels)`` of products in use, for each range of shorter sides."""
+        parts = self.matched.get((PRODUCT, 0.5), [])
+        threshold = self.thresholds.get(PRODUCT, 0.5)
+        return recall_by_size(parts, self.sides_px, threshold, SIZE_EDGES_PX)
+
+
+def examples_of(pictures: Sequence[LabelledPicture], view: View) -> list[Example]:
+    """What a view looks at."""
+    return zoomed_crops(pictures) if view is View.ZOOMED else whole_pictures(pictures)
 
 
 def whole_pictures(pictures: Sequence[LabelledPicture]) -> list[Example]:
@@ -69,44 +111,116 @@ def zoomed_crops(
     return examples
 
 
-def measure(
+def collect(
     detector: Detector,
     examples: Sequence[Example],
     *,
-    look: Callable[[Detector, NDArray[np.uint8]], Detections] | None = None,
+    view: View = View.WHOLE,
     progress: Callable[[Iterable[Example]], Iterable[Example]] = iter,
-) -> dict[str, float]:
-    """Figures per class as a flat object: AP at IoU 0.5, and precision and recall in use.
-
-    "In use" means at the manifest's thresholds. Gaps are also counted at IoU 0.3: hands draw the
-    sides of an empty place loosely. ``best_threshold`` is for validation pictures only.
-    """
-    look = look or (lambda loaded, image: loaded.detect(image))
+) -> Collected:
+    """Run the detector over the examples and match what it finds to their labels."""
     low = detector.with_thresholds(dict.fromkeys(detector.class_names, CURVE_FLOOR))
     in_use = {spec.name: spec.threshold for spec in detector.manifest.classes}
-    parts: dict[tuple[str, float], list[Matched]] = {}
-    sizes: list[FloatArray] = []
+    result = Collected(len(examples), in_use)
     no_boxes = np.zeros((0, 4), dtype=np.float32)
     for example in progress(examples):
-        found = look(low, example.image_bgr)
+        found = look(low, example.image_bgr, view)
+        scale = detector.manifest.input.size_px / max(example.image_bgr.shape[:2])
         truths = {PRODUCT: (example.products, example.ignored)}
         if example.gaps is not None and GAP in detector.class_names:
             truths[GAP] = (example.gaps, no_boxes)
         for name, (labels, ignored) in truths.items():
             mine = found.of_class(name)
-            for iou in (0.5, 0.3) if name == GAP else (0.5,):
-                matched = match_picture(mine.boxes_xyxy_px, mine.scores, labels, ignored, iou)
-                parts.setdefault((name, iou), []).append(matched)
-        scale = detector.manifest.input.size_px / max(example.image_bgr.shape[:2])
-        sides = (example.products[:, 2:] - example.products[:, :2]) * np.float32(scale)
-        sizes.append(sides.min(axis=1))
-    figures: dict[str, float] = {"pictures": len(examples)}
-    for (name, iou), matched_parts in parts.items():
-        figures.update(_figures(pooled(matched_parts), name, iou, in_use[name]))
-    by_size = recall_by_size(parts.get((PRODUCT, 0.5), []), sizes, in_use[PRODUCT], SIZE_EDGES_PX)
-    for (start, end), (share, count) in by_size.items():
+            boxes, scores = mine.boxes_xyxy_px, mine.scores
+            ious = (*COCO_IOUS, LOOSE_IOU) if name == GAP else COCO_IOUS
+            for iou, matched in match_at_ious(boxes, scores, labels, ignored, ious).items():
+                result.matched.setdefault((name, iou), []).append(matched)
+            if name == PRODUCT:
+                for group, (start, end) in SIZE_GROUPS_PX.items():
+                    sides = (start / scale, end / scale)
+                    part = match_at_ious(boxes, scores, labels, ignored, (0.5,), sides=sides)
+                    result.by_size.setdefault(group, []).append(part[0.5])
+        sides_px = (example.products[:, 2:] - example.products[:, :2]) * np.float32(scale)
+        result.sides_px.append(sides_px.min(axis=1))
+    return result
+
+
+def look(detector: Detector, image_bgr: NDArray[np.uint8], view: View) -> Detections:
+    """The detections of one picture in the way of ``view``."""
+    if view is View.BEST_SCALE:
+        return detector.detect_at_best_scale(image_bgr)
+    return detector.detect(image_bgr)
+
+
+def measure(
+    detector: Detector,
+    examples: Sequence[Example],
+    *,
+    view: View = View.WHOLE,
+    progress: Callable[[Iterable[Example]], Iterable[Example]] = iter,
+) -> dict[str, float]:
+    """:func:`figures_of` what :func:`collect` finds."""
+    return figures_of(collect(detector, examples, view=view, progress=progress))
+
+
+def figures_of(collected: Collected) -> dict[str, float]:
+    """Figures per class as a flat object.
+
+    AP50 and AP50-95 are COCO's, except that all detections count and not the best hundred.
+    Precision and recall are "in use", at the manifest's thresholds. ``best_threshold`` is for
+    validation pictures only.
+    """
+    figures: dict[str, float] = {"pictures": collected.pictures}
+    for name in dict.fromkeys(name for name, _ in collected.matched):
+        aps = [average_precision(collected.scored(name, iou)) for iou in COCO_IOUS]
+        threshold = collected.thresholds[name]
+        scored = collected.scored(name)
+        figures[f"{name}_labels"] = scored.label_count
+        figures[f"{name}_ap50"] = aps[0]
+        figures[f"{name}_ap50_95"] = float(np.mean(aps))
+        figures.update(_in_use(scored, name, "", threshold))
+        if (name, LOOSE_IOU) in collected.matched:
+            loose = collected.scored(name, LOOSE_IOU)
+            figures[f"{name}_ap30"] = average_precision(loose)
+            figures.update(_in_use(loose, name, "_iou30", threshold))
+    for group, parts in collected.by_size.items():
+        figures[f"product_ap50_{group}"] = average_precision(pooled(parts))
+        figures[f"product_labels_{group}"] = pooled(parts).label_count
+    for (start, end), (share, count) in collected.recall_by_size().items():
         figures[f"product_recall_{start}_to_{end}_px"] = share
         figures[f"product_labels_{start}_to_{end}_px"] = count
+    return figures
+
+
+def choose_thresholds(collected: Collected) -> dict[str, Operating]:
+    """The best F1 of each class; for pictures of the validation side only."""
+    names = dict.fromkeys(name for name, _ in collected.matched)
+    return {name: best_threshold(collected.scored(name)) for name in names}
+
+
+def measure_speed(
+    detector: Detector,
+    pictures: Sequence[NDArray[np.uint8]],
+    reference: Detector | None = None,
+    rounds: int = 15,
+) -> dict[str, float]:
+    """Median milliseconds of ``detect``, and with ``reference`` its own and the ratio of both.
+
+    The two take turns on the same pictures, so that a busy machine slows both.
+    """
+    detectors = {"detect_ms": detector}
+    if reference is not None:
+        detectors["reference_ms"] = reference
+    taken: dict[str, list[float]] = {name: [] for name in detectors}
+    for turn in range(rounds + 1):
+        for name, one in detectors.items():
+            began = time.perf_counter()
+            one.detect(pictures[turn % len(pictures)])
+            if turn > 0:
+                taken[name].append(1000 * (time.perf_counter() - began))
+    figures = {name: float(np.median(values)) for name, values in taken.items()}
+    if reference is not None:
+        figures["detect_over_reference"] = figures["detect_ms"] / figures["reference_ms"]
     return figures
 
 
@@ -141,12 +255,9 @@ def read_recognition(path: Path) -> FloatArray:
     return np.asarray(rows, dtype=np.float32).reshape(-1, 4)
 
 
-def _figures(scored: Scored, name: str, iou: float, threshold: float) -> dict[str, float]:
+def _in_use(scored: Scored, name: str, suffix: str, threshold: float) -> dict[str, float]:
     point, best = at_threshold(scored, threshold), best_threshold(scored)
-    suffix = "" if iou == 0.5 else f"_iou{round(iou * 100)}"
     return {
-        f"{name}_labels": scored.label_count,
-        f"{name}_ap{round(iou * 100)}": average_precision(scored),
         f"{name}_precision{suffix}": point.precision,
         f"{name}_recall{suffix}": point.recall,
         f"{name}_best_f1{suffix}": best.f1,

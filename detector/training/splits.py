@@ -2,7 +2,7 @@
 
 Pictures belong together when their file names share a source (the part before ``__``) or when
 their difference hashes are almost equal. Groups are then dealt to the sides by a hash of the
-group's name, so adding pictures never moves an old one.
+group's name, so the same pictures always get the same sides.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+UNREADABLE = "pictures that cannot be read, skipped"
 
 
 class Side(StrEnum):
@@ -47,6 +49,8 @@ def group_pictures(
 
     Two unrelated pictures differ in about half of the bits; copies of one differ in a few percent.
     """
+    if not hashes:
+        return {}
     names = sorted(hashes)
     parent = list(range(len(names)))
 
@@ -82,12 +86,31 @@ def side_of_group(group: str, val_share: float = 0.07, test_share: float = 0.15)
     return Side.VAL if position < test_share + val_share else Side.TRAIN
 
 
-def split_pictures(pictures: Mapping[str, Path]) -> dict[str, Side]:
-    """Side of each picture; keys are the names used in the label file, values the files."""
-    hashes = {}
-    for name, path in pictures.items():
-        image = cv2.imread(str(path), cv2.IMREAD_REDUCED_COLOR_2)
-        if image is not None:
-            hashes[name] = difference_hash(np.asarray(image, dtype=np.uint8))
-    groups = group_pictures(hashes)
-    return {name: side_of_group(group) for name, group in groups.items()}
+def split_groups(
+    groups: Mapping[str, str],
+    known: Mapping[str, Side] | None = None,
+    *,
+    val_share: float = 0.07,
+    test_share: float = 0.15,
+) -> dict[str, Side]:
+    """Side of each picture, from its group's name (see :func:`group_pictures`).
+
+    ``known``: sides given earlier. A group with such a picture stays on its side, so new pictures
+    move no old one; only where a new picture shows that old ones on different sides are one
+    scene, all of them go to the side of the first by name.
+    """
+    known = known or {}
+    sides: dict[str, Side] = {}
+    for name in sorted(groups):
+        if name in known:
+            sides.setdefault(groups[name], known[name])
+    return {
+        name: sides.get(group) or side_of_group(group, val_share, test_share)
+        for name, group in groups.items()
+    }
+
+
+def hash_file(path: Path) -> NDArray[np.bool_] | None:
+    """Difference hash of a picture file; None when it cannot be read."""
+    image = cv2.imread(str(path), cv2.IMREAD_REDUCED_COLOR_2)
+    return None if image is None else difference_hash(np.asarray(image, dtype=np.uint8))

@@ -1,6 +1,6 @@
-"""Train the detector from random weights within a budget of minutes.
+"""Train the detector by a recipe: from random weights, from a checkpoint, on a few pictures.
 
-A loop of its own rather than the vendor's trainer, for three reasons: the learning rate follows
+A loop of its own rather than the vendor's trainer, for three reasons: the learning rate may follow
 the clock, so a shared machine never leaves a run half annealed; crops come at a chosen facing
 size and in several input sizes; and parts of a picture without a reliable label (unsure boxes,
 pictures where nobody drew gaps) are left out of the classification loss.
@@ -8,204 +8,345 @@ pictures where nobody drew gaps) are left out of the classification loss.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field
-from ultralytics.cfg import get_cfg
 from ultralytics.nn.tasks import DetectionModel
-from ultralytics.utils.loss import v8DetectionLoss
 
-from detector.training.dataset import Crop, ShelfClass
+from detector.errors import TrainingError
+from detector.training.dataset import CropSampler, LabelledPicture, spread
+from detector.training.network import (
+    BEST,
+    LAST,
+    ShelfLoss,
+    Weights,
+    build_model,
+    collate,
+    find_weights,
+    freeze_layers,
+    load_weights,
+    pick_device,
+    read_checkpoint,
+    write_checkpoint,
+)
+from detector.training.recipe import Stage, TrainRecipe, changed_fields
+from detector.training.validation import Validation, ValidationScore
 
-STRIDES_PX = (8, 16, 32)
-
-
-class Bucket(BaseModel):
-    """One input size and how often it is drawn."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    size_px: int = Field(gt=0, multiple_of=32, description="Side of the square input.")
-    batch: int = Field(gt=0, description="Crops in a step of this size.")
-    weight: float = Field(gt=0, description="Relative frequency of such steps.")
-
-
-class TrainRecipe(BaseModel):
-    """Everything that shapes a training run; one YAML file under ``configs/training``."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    architecture: str = Field("yolo11n.yaml", description="Ultralytics model file.")
-    minutes: float = Field(gt=0, description="Wall-clock budget; the learning rate ends with it.")
-    buckets: tuple[Bucket, ...] = Field(min_length=1)
-    learning_rate: float = Field(2e-3, gt=0)
-    final_share: float = Field(0.02, gt=0, le=1, description="Last learning rate / first one.")
-    warmup_steps: int = Field(100, ge=0)
-    weight_decay: float = Field(0.01, ge=0)
-    average_steps: int = Field(400, gt=0, description="Horizon of the weight average.")
-    folder_weights: dict[str, float] = Field(description="How often each folder is drawn.")
-    threads: int = Field(2, gt=0)
-    seed: int = 0
+#: What a run's folder holds beside its weights: one JSON object a checkpoint.
+LOG_NAME = "log.jsonl"
 
 
-class MaskedBCE(torch.nn.Module):  # type: ignore[misc]
-    """Binary cross-entropy that leaves masked places out unless they hold a target.
+@dataclass(slots=True)
+class Progress:
+    """Where a run is; ``seen`` crops, ``step`` and ``elapsed_secs`` count from the stage's start.
 
-    ``mask`` has the loss's shape (batch, places, classes): 1 counts, 0 does not.
+    ``losses``: running means of box, class and edge loss. ``best_ap50``: of the best checkpoint,
+    -1 before the first.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.mask: torch.Tensor | None = None
+    stage: int = 0
+    step: int = 0
+    seen: int = 0
+    elapsed_secs: float = 0.0
+    losses: Sequence[float] = (0.0, 0.0, 0.0)
+    learning_rate: float = 0.0
+    checkpoints: int = 0
+    best_ap50: float = -1.0
+    finished: bool = False
 
-    def forward(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Element-wise loss."""
-        loss = torch.nn.functional.binary_cross_entropy_with_logits(
-            logits, targets, reduction="none"
-        )
-        return loss if self.mask is None else loss * torch.maximum(self.mask, (targets > 0).float())
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What is told and logged at a checkpoint. ``score`` None: there are no validation pictures."""
+
+    stage: str
+    progress: Progress
+    share_done: float
+    score: ValidationScore | None
+    best: bool
 
 
-def collate(crops: Sequence[Crop]) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
-    """The vendor's batch dictionary and the loss mask for crops of one size."""
-    size = crops[0].image_bgr.shape[0]
-    stacked = np.stack([crop.image_bgr for crop in crops])[..., ::-1].transpose(0, 3, 1, 2)
-    images = torch.from_numpy(np.ascontiguousarray(stacked)).float().div_(255)
-    index = np.concatenate([np.full(len(crop.boxes_px), i) for i, crop in enumerate(crops)])
-    boxes = np.concatenate([crop.boxes_px for crop in crops]) / size
-    centred = np.concatenate(
-        [(boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]], axis=1
-    )
-    batch = {
-        "img": images,
-        "batch_idx": torch.from_numpy(index).float(),
-        "cls": torch.from_numpy(np.concatenate([c.class_ids for c in crops])).float().view(-1, 1),
-        "bboxes": torch.from_numpy(centred).float(),
-    }
-    return batch, torch.from_numpy(np.stack([_loss_mask(crop, size) for crop in crops]))
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """How a caller follows a run and ends it.
+
+    ``step(stage, share, progress)`` after each step, ``checkpoint`` after each measurement;
+    ``should_stop`` is asked before each step: True saves everything and returns.
+    """
+
+    step: Callable[[Stage, float, Progress], None] = lambda _stage, _share, _progress: None
+    checkpoint: Callable[[Checkpoint], None] = lambda _checkpoint: None
+    should_stop: Callable[[], bool] = lambda: False
 
 
 def train(
     recipe: TrainRecipe,
-    sample: Callable[[int, np.random.Generator], Crop],
+    pictures: Sequence[LabelledPicture],
+    validation: Sequence[LabelledPicture],
     out: Path,
     *,
-    start_from: Path | None = None,
-    report: Callable[[str], None] = print,
+    resume: bool = False,
+    watch: Watch | None = None,
 ) -> Path:
-    """Train until the budget ends; returns the averaged weights' file in ``out``.
+    """Train through the recipe's stages; returns the file of the best averaged weights in ``out``.
 
-    ``sample(size_px, rng)`` yields one crop. A checkpoint is written every three minutes, so a run
-    that is stopped leaves a usable model. ``start_from``: a file that an earlier call wrote.
+    Best is the highest mean AP50 on crops of ``validation`` at a checkpoint; the start counts
+    too, so fine-tuning never returns something worse there. Without validation pictures the last
+    weights are the best. ``resume`` goes on with the run in ``out``.
+
+    Raises :class:`~detector.errors.TrainingError` when ``out`` holds a run already, or with
+    ``resume`` none, or one of another recipe or other pictures.
     """
-    torch.set_num_threads(recipe.threads)
-    torch.manual_seed(recipe.seed)
-    rng = np.random.default_rng(recipe.seed)
-    out.mkdir(parents=True, exist_ok=True)
-    model = build_model(recipe.architecture)
-    if start_from is not None:
-        model.load_state_dict(torch.load(start_from, weights_only=True)["model"])
-    averaged = {name: value.clone() for name, value in model.state_dict().items()}
-    optimiser = _optimiser(model, recipe)
-    criterion = v8DetectionLoss(model)
-    criterion.bce = MaskedBCE()
-    weights = np.array([bucket.weight for bucket in recipe.buckets])
-    began = saved = told = time.monotonic()
-    budget_secs = recipe.minutes * 60
-    step, seen, losses = 0, 0, np.zeros(3)
-    target = out / "averaged.pt"
-    while (elapsed := time.monotonic() - began) < budget_secs:
-        rate = learning_rate(recipe, step, elapsed / budget_secs)
-        for group in optimiser.param_groups:
-            group["lr"] = rate
-        bucket = recipe.buckets[rng.choice(len(weights), p=weights / weights.sum())]
-        batch, mask = collate([sample(bucket.size_px, rng) for _ in range(bucket.batch)])
-        criterion.bce.mask = mask
-        loss, _ = criterion(model(batch["img"]), batch)
-        total = loss.sum() / bucket.batch
-        optimiser.zero_grad(set_to_none=True)
-        total.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 10.0)
-        optimiser.step()
-        step, seen = step + 1, seen + bucket.batch
-        losses += 0.02 * (loss.detach().numpy() / bucket.batch - losses)
-        _average(averaged, model, recipe, step)
-        now = time.monotonic()
-        if now - told > 30:
-            parts = "box {:.3f} class {:.3f} edge {:.3f}".format(*losses)
-            report(f"{elapsed / 60:.1f} min, step {step}, {seen} crops, lr {rate:.5f}, {parts}")
-            told = now
-        if now - saved > 180:
-            _save(target, averaged, recipe)
-            saved = now
-    _save(target, averaged, recipe)
-    return target
+    run = _Run(recipe, pictures, validation, out, watch or Watch())
+    if resume:
+        run.resume()
+    else:
+        run.start()
+    return run.go()
 
 
-def build_model(architecture: str) -> DetectionModel:
-    """The network with random weights and this project's classes."""
-    model = DetectionModel(architecture, ch=3, nc=len(ShelfClass), verbose=False)
-    model.args = get_cfg()
-    model.names = {int(c): c.name.lower() for c in ShelfClass}
-    model.train()
-    return model
-
-
-def learning_rate(recipe: TrainRecipe, step: int, progress: float) -> float:
+def learning_rate(stage: Stage, step: int, share_done: float) -> float:
     """Linear warm-up in steps, then a cosine over the share of the budget that has passed."""
-    cosine = 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
-    rate = recipe.learning_rate * (recipe.final_share + (1 - recipe.final_share) * cosine)
-    return rate * min(1.0, (step + 1) / max(recipe.warmup_steps, 1))
+    cosine = 0.5 * (1 + math.cos(math.pi * min(share_done, 1.0)))
+    rate = stage.learning_rate * (stage.final_share + (1 - stage.final_share) * cosine)
+    return rate * min(1.0, (step + 1) / max(stage.warmup_steps, 1))
 
 
-def _optimiser(model: DetectionModel, recipe: TrainRecipe) -> torch.optim.Optimizer:
+class _Run:
+    """One run's network, optimiser, averages and place, as they are saved."""
+
+    def __init__(
+        self,
+        recipe: TrainRecipe,
+        pictures: Sequence[LabelledPicture],
+        validation: Sequence[LabelledPicture],
+        out: Path,
+        watch: Watch,
+    ) -> None:
+        torch.set_num_threads(recipe.threads)
+        torch.manual_seed(recipe.seed)
+        self.recipe, self.out, self.watch = recipe, out, watch
+        self.device = pick_device(recipe.device)
+        self.rng = np.random.default_rng(recipe.seed)
+        self.samplers = [CropSampler(pictures, stage.folder_weights) for stage in recipe.stages]
+        self.data = _fingerprint([*pictures, *validation])
+        self.model = build_model(recipe.architecture).to(self.device)
+        self.loss = ShelfLoss(self.model)
+        measured = spread(validation, recipe.validation_pictures)
+        self.validation: Validation | None = None
+        if measured:
+            probe = build_model(recipe.architecture).to(self.device)
+            self.validation = Validation(measured, _largest_px(recipe), probe)
+        self.averaged: Weights = {}
+        self.place = Progress()
+        self.saved_optimiser: dict[str, Any] | None = None
+
+    def start(self) -> None:
+        """Begin a new run in an empty place."""
+        if (self.out / LAST).exists():
+            raise TrainingError(
+                f"{self.out}: expected no run in it, found {LAST}; --resume goes on with it, "
+                "or name another --out"
+            )
+        self.out.mkdir(parents=True, exist_ok=True)
+        (self.out / LOG_NAME).unlink(missing_ok=True)
+        if self.recipe.start_from is not None:
+            path = find_weights(self.recipe.start_from)
+            load_weights(self.model, read_checkpoint(path)["model"], path)
+        self.averaged = {name: value.clone() for name, value in self.model.state_dict().items()}
+        if self.recipe.start_from is not None:
+            self._checkpoint(0.0)
+
+    def resume(self) -> None:
+        """Take up the run that was saved."""
+        path = self.out / LAST
+        if not path.is_file():
+            raise TrainingError(f"{self.out}: expected a run to go on with, found no {LAST}")
+        saved = read_checkpoint(path)
+        missing = {"recipe", "data", "averaged", "optimiser", "place", "rng", "torch_rng"} - set(
+            saved
+        )
+        if missing:
+            raise TrainingError(
+                f"{path}: expected a run to go on with, found no {', '.join(sorted(missing))}; "
+                "weights alone are a start: --start-from"
+            )
+        changed = changed_fields(saved["recipe"], self.recipe.model_dump(mode="json"))
+        if changed:
+            raise TrainingError(
+                f"{path}: expected the recipe that it was begun with, found other values: "
+                f"{'; '.join(changed)}"
+            )
+        if saved["data"] != self.data:
+            raise TrainingError(
+                f"{path}: expected the labels that it was begun with, found others; start a new "
+                f"run with --start-from {self.out} for new pictures"
+            )
+        load_weights(self.model, saved["model"], path)
+        self.averaged = {name: value.to(self.device) for name, value in saved["averaged"].items()}
+        self.place = Progress(**json.loads(saved["place"]))
+        self.rng.bit_generator.state = json.loads(saved["rng"])
+        torch.set_rng_state(saved["torch_rng"])
+        self.saved_optimiser = saved["optimiser"]
+
+    def go(self) -> Path:
+        """Work through what is left; returns early, saved, when asked to stop."""
+        while not self.place.finished:
+            stage = self.recipe.stages[self.place.stage]
+            if not self._run_stage(stage, self.samplers[self.place.stage]):
+                break
+            if self.place.stage + 1 == len(self.recipe.stages):
+                self.place.finished = True
+            else:
+                best = self.place.best_ap50
+                self.place = Progress(stage=self.place.stage + 1, best_ap50=best)
+                self.model.load_state_dict(self.averaged)
+            self._save()
+        return self.out / BEST
+
+    def _run_stage(self, stage: Stage, sampler: CropSampler) -> bool:
+        """Whether the stage's budget was used up; False: asked to stop."""
+        place = self.place
+        self.model.train()
+        freeze_layers(self.model, stage.freeze)
+        optimiser = _optimiser(self.model, stage)
+        if self.saved_optimiser is not None:
+            optimiser.load_state_dict(self.saved_optimiser)
+            self.saved_optimiser = None
+        weights = np.array([bucket.weight for bucket in stage.buckets])
+        crops = _crop_budget(stage, sampler.picture_count)
+        before = place.elapsed_secs
+        began = time.monotonic()
+        while (share := _share_done(stage, place, crops)) < 1:
+            if self.watch.should_stop():
+                self._save(optimiser)
+                return False
+            place.learning_rate = learning_rate(stage, place.step, share)
+            for group in optimiser.param_groups:
+                group["lr"] = place.learning_rate
+            bucket = stage.buckets[self.rng.choice(len(weights), p=weights / weights.sum())]
+            drawn = [sampler(bucket.size_px, self.rng) for _ in range(bucket.batch)]
+            batch, mask = collate(drawn, self.device)
+            losses = self.loss(self.model(batch["img"]), batch, mask)
+            optimiser.zero_grad(set_to_none=True)
+            losses.sum().backward()
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), 10.0)
+            optimiser.step()
+            place.step, place.seen = place.step + 1, place.seen + bucket.batch
+            place.elapsed_secs = before + time.monotonic() - began
+            place.losses = _running_mean(place, losses)
+            self._average(stage)
+            share = _share_done(stage, place, crops)
+            self.watch.step(stage, share, place)
+            if share * self.recipe.checkpoints >= place.checkpoints + 1:
+                place.checkpoints = int(share * self.recipe.checkpoints)
+                self._checkpoint(share)
+                self._save(optimiser)
+                began, before = time.monotonic(), place.elapsed_secs
+        return True
+
+    def _checkpoint(self, share: float) -> None:
+        score = None if self.validation is None else self.validation.measure(self.averaged)
+        best = score is None or score.mean_ap50 >= self.place.best_ap50
+        if best:
+            if score is not None:
+                self.place.best_ap50 = score.mean_ap50
+            recipe = self.recipe.model_dump(mode="json")
+            write_checkpoint(self.out / BEST, {"model": self.averaged, "recipe": recipe})
+        stage = self.recipe.stages[self.place.stage]
+        told = Checkpoint(stage.name, self.place, share, score, best)
+        with (self.out / LOG_NAME).open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps(_record(told)) + "\n")
+        self.watch.checkpoint(told)
+
+    def _save(self, optimiser: torch.optim.Optimizer | None = None) -> None:
+        content = {
+            "model": self.model.state_dict(),
+            "averaged": self.averaged,
+            "optimiser": None if optimiser is None else optimiser.state_dict(),
+            "place": json.dumps(asdict(self.place)),
+            "rng": json.dumps(self.rng.bit_generator.state),
+            "torch_rng": torch.get_rng_state(),
+            "recipe": self.recipe.model_dump(mode="json"),
+            "data": self.data,
+        }
+        write_checkpoint(self.out / LAST, content)
+
+    def _average(self, stage: Stage) -> None:
+        # The horizon grows with the run, so that the random start is soon forgotten.
+        keep = 1 - 1 / min(stage.average_steps, 1 + self.place.step / 4)
+        with torch.no_grad():
+            for name, value in self.model.state_dict().items():
+                if value.dtype.is_floating_point:
+                    self.averaged[name].mul_(keep).add_(value, alpha=1 - keep)
+                else:
+                    self.averaged[name].copy_(value)
+
+
+def _optimiser(model: DetectionModel, stage: Stage) -> torch.optim.Optimizer:
     decayed = [p for p in model.parameters() if p.requires_grad and p.ndim > 1]
     others = [p for p in model.parameters() if p.requires_grad and p.ndim <= 1]
     groups = [
-        {"params": decayed, "weight_decay": recipe.weight_decay},
+        {"params": decayed, "weight_decay": stage.weight_decay},
         {"params": others, "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.99))
+    return torch.optim.AdamW(groups, lr=stage.learning_rate, betas=(0.9, 0.99))
 
 
-def _average(
-    averaged: dict[str, torch.Tensor], model: DetectionModel, recipe: TrainRecipe, step: int
-) -> None:
-    # The horizon grows with the run, so that the random start is soon forgotten.
-    keep = 1 - 1 / min(recipe.average_steps, 1 + step / 4)
-    with torch.no_grad():
-        for name, value in model.state_dict().items():
-            if value.dtype.is_floating_point:
-                averaged[name].mul_(keep).add_(value, alpha=1 - keep)
-            else:
-                averaged[name].copy_(value)
+def _crop_budget(stage: Stage, picture_count: int) -> int | None:
+    if stage.epochs is not None:
+        return max(1, round(stage.epochs * picture_count))
+    return stage.crops
 
 
-def _save(path: Path, state: dict[str, Any], recipe: TrainRecipe) -> None:
-    partial = path.with_suffix(".partial")
-    torch.save({"model": state, "recipe": recipe.model_dump(mode="json")}, partial)
-    partial.replace(path)
+def _share_done(stage: Stage, place: Progress, crops: int | None) -> float:
+    if crops is not None:
+        return place.seen / crops
+    assert stage.minutes is not None
+    return place.elapsed_secs / (stage.minutes * 60)
 
 
-def _loss_mask(crop: Crop, size: int) -> Any:
-    """float32 (places, classes) of one crop; places in the order of the network's output."""
-    masks = []
-    for stride in STRIDES_PX:
-        centres = (np.arange(size // stride) + 0.5) * stride
-        free = np.ones((len(centres), len(centres)), dtype=np.float32)
-        for x1, y1, x2, y2 in crop.ignored_px:
-            rows = (centres > y1) & (centres < y2)
-            columns = (centres > x1) & (centres < x2)
-            free[np.ix_(rows, columns)] = 0.0
-        masks.append(free.ravel())
-    mask = np.ones((sum(map(len, masks)), len(ShelfClass)), dtype=np.float32)
-    mask[:, ShelfClass.PRODUCT] = np.concatenate(masks)
-    if not crop.gaps_known:
-        mask[:, ShelfClass.GAP] = 0.0
-    return mask
+def _running_mean(place: Progress, losses: torch.Tensor) -> tuple[float, float, float]:
+    new = losses.detach().cpu().tolist()
+    weight = max(0.02, 1 / place.step)
+    box, kind, edge = (
+        old + weight * (one - old) for old, one in zip(place.losses, new, strict=True)
+    )
+    return box, kind, edge
+
+
+def _largest_px(recipe: TrainRecipe) -> int:
+    return max(bucket.size_px for stage in recipe.stages for bucket in stage.buckets)
+
+
+def _fingerprint(pictures: Sequence[LabelledPicture]) -> str:
+    lines = sorted(picture.labels.to_json() for picture in pictures)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _record(told: Checkpoint) -> dict[str, Any]:
+    place = told.progress
+    box, kind, edge = place.losses
+    record: dict[str, Any] = {
+        "stage": told.stage,
+        "share_done": round(told.share_done, 4),
+        "elapsed_minutes": round(place.elapsed_secs / 60, 2),
+        "crops": place.seen,
+        "learning_rate": place.learning_rate,
+        "box_loss": round(box, 4),
+        "class_loss": round(kind, 4),
+        "edge_loss": round(edge, 4),
+        "best": told.best,
+    }
+    if told.score is not None:
+        for name, value in asdict(told.score).items():
+            record[f"val_{name}"] = None if math.isnan(value) else round(value, 4)
+    return record

@@ -5,6 +5,7 @@ from detector.training.metrics import (
     Matched,
     average_precision,
     best_threshold,
+    match_at_ious,
     match_picture,
     pooled,
     recall_by_size,
@@ -43,15 +44,33 @@ def test_doubtful_places_do_not_count():
     ("hits", "labels", "expected"),
     [
         ([True, True], 2, 1.0),
-        ([True, False], 2, 0.5),
+        ([True, False], 2, 51 / 101),
         ([False, True], 1, 0.5),
         ([False], 1, 0.0),
     ],
 )
 def test_average_precision_of_small_cases(hits, labels, expected):
-    """Worked by hand."""
+    """Worked by hand: the mean precision at 101 recalls, 51 of which one hit of two reaches."""
     scores = np.linspace(0.9, 0.5, len(hits)).tolist()
     assert average_precision(pooled([matched(scores, hits, labels)])) == pytest.approx(expected)
+
+
+def test_only_labels_of_a_size_count():
+    """For small ones a box on a large one is neither hit nor miss, and so is a large stray box."""
+    labels = boxes((0, 0, 10, 10), (50, 50, 90, 90))
+    found = boxes((0, 0, 10, 10), (50, 50, 90, 90), (200, 200, 240, 240), (100, 0, 110, 10))
+    scores = np.array([0.9, 0.8, 0.7, 0.6], np.float32)
+    small = match_at_ious(found, scores, labels, NONE, (0.5,), sides=(0, 20))[0.5]
+    assert small.hits.tolist() == [True, False]
+    assert small.scores.tolist() == pytest.approx([0.9, 0.6])
+    assert small.label_scores.tolist() == pytest.approx([0.9])
+
+
+def test_a_loose_box_counts_at_a_loose_overlap_only():
+    """The same match at two overlaps."""
+    found, labels = boxes((0, 0, 10, 10)), boxes((0, 0, 10, 16))
+    both = match_at_ious(found, np.array([0.5], np.float32), labels, NONE, (0.5, 0.75))
+    assert [both[iou].hits.tolist() for iou in (0.5, 0.75)] == [[True], [False]]
 
 
 def test_nothing_to_find_has_no_average_precision():

@@ -7,13 +7,6 @@ import numpy as np
 import pytest
 
 from detector.errors import TrainingError
-from detector.training.autolabel import (
-    AutolabelSettings,
-    PictureLabels,
-    label_facings,
-    merge_views,
-    read_yolo_boxes,
-)
 from detector.training.dataset import (
     CropSampler,
     CropSettings,
@@ -22,14 +15,16 @@ from detector.training.dataset import (
     cut_crop,
     load_pictures,
 )
+from detector.training.labels import PictureLabels
 from detector.training.splits import (
     Side,
-    difference_hash,
     group_pictures,
+    hash_file,
     side_of_group,
     source_of,
-    split_pictures,
+    split_groups,
 )
+from detector.training.tally import Tally
 
 NONE = np.zeros((0, 4), np.float32)
 
@@ -90,54 +85,39 @@ def test_folder_weights_must_name_the_folders():
         CropSampler([shelf_picture()], {"yours": 1.0})
 
 
+def test_a_folder_of_no_weight_is_not_drawn():
+    """Its pictures may stay in the label file."""
+    mine = shelf_picture()
+    yours = LabelledPicture(mine.image_bgr, replace(mine.labels, picture="yours/a.png"))
+    sampler = CropSampler([mine, yours, yours], {"mine": 1.0, "yours": 0})
+    assert sampler.picture_count == 1
+
+
+def test_without_weights_every_folder_is_drawn():
+    """The normal case of one folder needs no weights."""
+    assert CropSampler([shelf_picture()]).picture_count == 1
+
+
+def test_unreadable_and_exchanged_pictures_are_counted(tmp_path):
+    """A broken file, and one of another size than its labels, are skipped by name."""
+    tally = Tally()
+    labels = shelf_picture().labels
+    folder = tmp_path / "mine" / "images"
+    folder.mkdir(parents=True)
+    (folder / "a.png").write_bytes(b"no picture")
+    cv2.imwrite(str(folder / "b.png"), np.zeros((10, 10, 3), np.uint8))
+    both = [labels, replace(labels, picture="mine/images/b.png")]
+    assert load_pictures(both, [tmp_path], tally) == []
+    assert list(tally.lines()) == [
+        "pictures that cannot be read, skipped: 1 (mine/images/a.png)",
+        "pictures of another size than their labels, skipped: 1 (mine/images/b.png)",
+    ]
+
+
 def test_missing_pictures_are_named(tmp_path):
     """The label file and the pictures must be of one set."""
     with pytest.raises(TrainingError, match=r"a\.png"):
         load_pictures([shelf_picture().labels], [tmp_path])
-
-
-@pytest.mark.parametrize("gaps", [None, NONE, np.array([[1, 2, 3, 4]], np.float32)])
-def test_labels_survive_a_line_of_json(gaps):
-    """No gap labels and no gaps are different things, before and after."""
-    labels = replace(shelf_picture().labels, gaps=gaps, side=Side.TEST)
-    back = PictureLabels.from_json(labels.to_json())
-    assert (back.picture, back.side, back.size_px) == (labels.picture, Side.TEST, (600, 400))
-    assert back.products.tolist() == labels.products.tolist()
-    assert (back.gaps is None) == (gaps is None)
-    assert gaps is None or back.gaps.tolist() == gaps.tolist()
-
-
-def test_views_vote():
-    """Confident alone is sure; weak in two views is sure; weak in one is unsure."""
-    boxes = np.array([[0, 0, 9, 9], [20, 0, 29, 9], [20, 0, 29, 9], [40, 0, 49, 9]], np.float32)
-    scores = np.array([0.8, 0.35, 0.35, 0.2], np.float32)
-    sure, unsure = merge_views(boxes, scores, np.array([0, 0, 1, 0]), AutolabelSettings())
-    assert sorted(sure[:, 0].tolist()) == [0, 20]
-    assert unsure[:, 0].tolist() == [40]
-
-
-def test_a_product_that_a_tile_cuts_is_labelled_whole():
-    """Pieces at the inner borders of tiles are dropped for the box of the view that sees all."""
-
-    def teacher(image):
-        mask = (image[..., 0] > 0).astype(np.uint8)
-        _, _, stats, _ = cv2.connectedComponentsWithStats(mask)
-        boxes = [[x, y, x + w, y + h] for x, y, w, h, _ in stats[1:]]
-        return np.array(boxes, np.float32).reshape(-1, 4), np.full(len(boxes), 0.9, np.float32)
-
-    image = np.zeros((200, 200, 3), np.uint8)
-    image[70:130, 90:150] = 255
-    sure, _ = label_facings(image, teacher, AutolabelSettings())
-    assert sure.tolist() == [[90, 70, 150, 130]]
-
-
-def test_yolo_files_hold_boxes_or_polygons(tmp_path):
-    """Both become corners in pixels; a missing file means nothing was drawn."""
-    path = tmp_path / "a.txt"
-    path.write_text("0 0.5 0.5 0.2 0.4\n0 0.1 0.1 0.3 0.1 0.3 0.2\n")
-    boxes = read_yolo_boxes(path, (100, 100))
-    assert boxes.tolist() == pytest.approx(np.array([[40, 30, 60, 70], [10, 10, 30, 20]]))
-    assert len(read_yolo_boxes(tmp_path / "none.txt", (10, 10))) == 0
 
 
 @pytest.mark.parametrize(
@@ -162,9 +142,8 @@ def test_copies_are_on_one_side(tmp_path):
             path.parent.mkdir(parents=True, exist_ok=True)
             cv2.imwrite(str(path), image)
             pictures[name] = path
-    sides = split_pictures(pictures)
-    hashes = {name: difference_hash(cv2.imread(str(path))) for name, path in pictures.items()}
-    groups = group_pictures(hashes)
+    groups = group_pictures({name: hash_file(path) for name, path in pictures.items()})
+    sides = split_groups(groups)
     assert len(set(groups.values())) == 6
     for index in range(6):
         assert sides[f"a/images/s{index}.png"] is sides[f"b/images/other{index}.jpg"]
@@ -175,3 +154,18 @@ def test_shares_of_the_sides():
     sides = [side_of_group(f"group {index}") for index in range(4000)]
     assert sides.count(Side.TEST) / 4000 == pytest.approx(0.15, abs=0.02)
     assert sides.count(Side.VAL) / 4000 == pytest.approx(0.07, abs=0.015)
+
+
+def test_new_pictures_do_not_move_old_ones():
+    """A group stays on the side that one of its pictures had, whatever its name now says."""
+    groups = {"a/new.jpg": "a/new.jpg", "b/old.jpg": "a/new.jpg"}
+    for side in Side:
+        sides = split_groups(groups, {"b/old.jpg": side})
+        assert sides == {"a/new.jpg": side, "b/old.jpg": side}
+
+
+def test_a_picture_that_joins_two_sides_brings_them_together():
+    """Two old pictures turn out to be one scene: the first by name decides."""
+    groups = dict.fromkeys(["a.jpg", "b.jpg", "c.jpg"], "a.jpg")
+    sides = split_groups(groups, {"a.jpg": Side.TEST, "c.jpg": Side.TRAIN})
+    assert set(sides.values()) == {Side.TEST}
