@@ -46,6 +46,9 @@ HUES = (
 )
 """Hues of packages: reds, yellows, greens and blues are more usual than violet or pink."""
 
+BRAND_INKS: tuple[Colour, ...] = ((120, 60, 20), (30, 30, 150), (40, 90, 30), (40, 38, 36))
+"""What cartons are printed with."""
+
 FONTS = (0, 2, 3, 4, 6, 7)
 
 
@@ -84,6 +87,23 @@ def palette(random: Random) -> tuple[Colour, Colour, Colour]:
         main = hsv(hue, random.uniform(0.6, 0.97), random.uniform(0.45, 0.9))
         if style == 3:
             second = hsv(hue, 0.05, 0.95)
+    return main, second, accent
+
+
+def flavoured(
+    family: tuple[Colour, Colour, Colour], random: Random
+) -> tuple[Colour, Colour, Colour]:
+    """Return main, second and accent colour of one flavour of a brand family.
+
+    Near twins keep the family's main colour, others change it too.
+    """
+    main, _, _ = family
+    hue = float(random.random())
+    second = hsv(hue, random.uniform(0.55, 1.0), random.uniform(0.45, 1.0))
+    accent = hsv(hue + random.uniform(-0.06, 0.06), random.uniform(0.6, 1.0), 0.9)
+    if random.random() < 0.5:
+        main = hsv(hue, random.uniform(0.5, 0.9), random.uniform(0.5, 0.9))
+        second = mix(family[0], (255, 255, 255), 0.3)
     return main, second, accent
 
 

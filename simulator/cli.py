@@ -11,9 +11,11 @@ from typing import Annotated
 import cv2
 import typer
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress, track
 
 from shelf import ShelfwatchError
+from simulator.days import DaysShop, Life, design_of, record
+from simulator.days.files import write_frames, write_store, write_truth
 from simulator.serve import JPEG_QUALITY, CameraServer, Shop
 from simulator.site import demo_cameras, demo_store, demo_view, write_site
 from simulator.store import Store
@@ -58,15 +60,38 @@ def simulate(
     every_secs: Annotated[
         float, typer.Option(min=0.1, help="Simulated seconds between two pictures of a camera.")
     ] = 10.0,
+    days: Annotated[
+        float | None,
+        typer.Option(min=0.001, max=31, help="Days of life in a drawn store, not the demo store."),
+    ] = None,
+    store: Annotated[
+        int, typer.Option(min=0, help="With --days: another number, another store.")
+    ] = 1,
+    compress: Annotated[
+        float,
+        typer.Option(min=1, max=100, help="With --days: how much faster hours pass than people."),
+    ] = 12.0,
 ) -> None:
     """Write a demo store: site, planogram, calibration, catalogue, pictures and truth.
 
-    Or serve its cameras, live; with --out, the site written is one that watches them.
+    Or serve its cameras, live; with --out, the site written is one that watches them. Or, with
+    --days, write days of life in a drawn store: shoppers, staff, bumps, light and dark.
 
     Example: shelfwatch simulate --out store --seed 7 --hours 0.1
 
     Example: shelfwatch simulate --serve 8089 --out store
+
+    Example: shelfwatch simulate --out days --days 1 --store 3 --seed 5 --every-secs 5
     """
+    if days is not None:
+        if out is None or serve is not None or hours is not None:
+            raise ShelfwatchError(
+                "simulate: expected --days with --out and without --serve and --hours, found "
+                + ("no --out" if out is None else "--serve" if serve is not None else "--hours")
+            )
+        shop = DaysShop(design_of(store), seed, days, Life(compress=compress))
+        _write_days(out, shop, every_secs)
+        return
     if out is None and serve is None:
         raise ShelfwatchError("simulate: expected --out, --serve or both, found neither")
     with ExitStack() as held:
@@ -75,8 +100,8 @@ def simulate(
             server = held.enter_context(CameraServer(serve, Shop(seed, speed)))
         if out is not None:
             _claim(out)
-            write_site(out, seed, speed=speed, url=server.url if server else None)
             _clear(out)
+            write_site(out, seed, speed=speed, url=server.url if server else None)
             if hours is None:
                 hours = USUAL_HOURS if server is None else 0.0
             moments = list(_moments(hours, every_secs))
@@ -85,6 +110,25 @@ def simulate(
             typer.echo(f"{out}: site.yaml, {len(moments)} moments of {len(demo_cameras())} cameras")
         if server is not None:
             server.run_until_stopped(typer.echo)
+
+
+def _write_days(out: Path, shop: DaysShop, every_secs: float) -> None:
+    _claim(out)
+    _clear(out)
+    write_store(out, shop, every_secs)
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("Truth", total=1.0)
+        truth = record(shop, lambda share: progress.update(task, completed=share))
+        write_truth(out, truth, every_secs)
+        task = progress.add_task("Pictures", total=1.0)
+        count = write_frames(
+            out, shop, every_secs, lambda share: progress.update(task, completed=share)
+        )
+    typer.echo(
+        f"{out}: store {shop.design.number} ({shop.design.department}), "
+        f"{len(shop.design.planogram)} slots, {count} moments of {len(shop.design.cameras)} cameras"
+    )
 
 
 def _moments(hours: float, every_secs: float) -> Iterator[float]:
@@ -109,9 +153,10 @@ def _claim(out: Path) -> None:
 
 def _clear(out: Path) -> None:
     """Remove what an earlier run has written of pictures and truth."""
-    (out / "truth.jsonl").unlink(missing_ok=True)
-    for name in demo_cameras():
-        for old in (out / "frames" / name).glob("*.jpg"):
+    for name in ("truth.jsonl", "expected.jsonl"):
+        (out / name).unlink(missing_ok=True)
+    for pattern in ("frames/c*/*.jpg", "catalog/*.png", "planograms/*.csv", "site*.yaml"):
+        for old in out.glob(pattern):
             old.unlink()
 
 

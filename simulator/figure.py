@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
+from math import hypot
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from simulator.art import Colour
 from simulator.geometry import Camera
@@ -32,39 +35,43 @@ class Figure:
         self._corner = np.array([x1, y1])
         self.bgra = np.zeros((y2 - y1, x2 - x1, 4), np.uint8)
 
-    def _px(self, point: tuple[float, float, float]) -> tuple[int, int]:
-        x, y = self._camera.canvas_px(np.array([point]))[0] - self._corner
-        return round(float(np.clip(x, -9e3, 9e3)) * 16), round(float(np.clip(y, -9e3, 9e3)) * 16)
+    def _px(self, points: Sequence[tuple[float, float, float]]) -> NDArray[np.int32]:
+        """Return (n,2) sixteenths of a pixel of this picture."""
+        px = self._camera.canvas_px(np.array(points, dtype=np.float64)) - self._corner
+        return np.asarray(np.round(np.clip(px, -9e3, 9e3) * 16), dtype=np.int32)
 
     def limb(
         self, points: list[tuple[float, float, float]], radii_mm: list[float], colour: Colour
     ) -> None:
         """Draw a chain of joints, rounded, lit from above left."""
-        px = [self._px(p) for p in points]
+        px = self._px(points).tolist()
         radii = [r * self._camera.px_per_mm(p) for p, r in zip(points, radii_mm, strict=True)]
         for shrink, tone in _shades(colour, max(radii)):
             offset = (1 - shrink) * 0.35
-            for (a, b), (ra, rb) in zip(pairwise(px), pairwise(radii), strict=True):
-                a = (round(a[0] - ra * offset * 16), round(a[1] - ra * offset * 16))
-                b = (round(b[0] - rb * offset * 16), round(b[1] - rb * offset * 16))
+            for (from_px, to_px), (ra, rb) in zip(pairwise(px), pairwise(radii), strict=True):
+                a = (round(from_px[0] - ra * offset * 16), round(from_px[1] - ra * offset * 16))
+                b = (round(to_px[0] - rb * offset * 16), round(to_px[1] - rb * offset * 16))
                 self._cone(a, b, ra * shrink, rb * shrink, tone)
 
     def trunk(self, x: float, z: float, rows: list[tuple[float, float]], colour: Colour) -> None:
         """Fill a body of half widths ``rows`` (height, half width in mm), lit from the left."""
         widest = max(half for _, half in rows)
         scale = self._camera.px_per_mm((x, rows[0][0], z))
-        for shrink, tone in _shades(colour, widest * scale):
+        shades = _shades(colour, widest * scale)
+        outline = []
+        for shrink, _ in shades:
             middle = x - (1 - shrink) * 0.3 * widest
-            left = [(middle - half * shrink, y, z) for y, half in rows]
-            right = [(middle + half * shrink, y, z) for y, half in reversed(rows)]
-            px = np.array([self._px(p) for p in left + right], dtype=np.int32)
-            cv2.fillPoly(self.bgra, [px], tone, cv2.LINE_AA, 4)
+            outline += [(middle - half * shrink, y, z) for y, half in rows]
+            outline += [(middle + half * shrink, y, z) for y, half in reversed(rows)]
+        px = self._px(outline).reshape(len(shades), 2 * len(rows), 2)
+        for polygon, (_, tone) in zip(px, shades, strict=True):
+            cv2.fillPoly(self.bgra, [polygon], tone, cv2.LINE_AA, 4)
 
     def _cone(
         self, a: tuple[int, int], b: tuple[int, int], ra: float, rb: float, tone: tuple[int, ...]
     ) -> None:
-        along = np.array([b[0] - a[0], b[1] - a[1]], dtype=np.float64)
-        length = max(float(np.hypot(*along)), 1.0)
+        along = b[0] - a[0], b[1] - a[1]
+        length = max(hypot(*along), 1.0)
         nx, ny = -along[1] / length * 16, along[0] / length * 16
         quad = np.array(
             [
@@ -82,7 +89,7 @@ class Figure:
         self, points: list[tuple[float, float, float]], colour: Colour, alpha: int = 255
     ) -> None:
         """Fill a polygon."""
-        px = np.array([self._px(p) for p in points], dtype=np.int32)
+        px = self._px(points)
         tone = tuple(c * alpha // 255 for c in colour)
         cv2.fillPoly(self.bgra, [px], (*tone, alpha), cv2.LINE_AA, 4)
 

@@ -29,7 +29,7 @@ class Tags(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Furniture:
-    """The look of the bays; colours are BGR."""
+    """The look of the bays; colours are BGR. With ``doors`` they are coolers behind glass."""
 
     wall: Wall = Wall.PEGBOARD
     wall_colour: Colour = (150, 156, 158)
@@ -44,6 +44,7 @@ class Furniture:
     rail_mm: float = 40.0
     lip_mm: float = 6.0
     side_panels: bool = True
+    doors: bool = False
 
 
 def random_furniture(random: np.random.Generator) -> Furniture:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import lru_cache
 from math import cos, radians, sin
 
 import cv2
@@ -15,12 +17,20 @@ from simulator.shapes import ROUND, Kind
 from simulator.sprite import Pixels, Sprite, dim, merge, on_quad, shadow_on_quad, shrink
 
 
+class Posture(StrEnum):
+    """How a unit stands; a lying one has fallen to its side, its front still to the shopper."""
+
+    UPRIGHT = "upright"
+    LYING = "lying"
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One unit of a SKU.
+    """One unit of a SKU; ``width_mm`` and ``height_mm`` are those of the upright package.
 
     ``row`` counts from the shelf's front edge; ``serial`` tells units apart; ``texture_px`` is
-    the longer side of the texture it is drawn from.
+    the longer side of the texture it is drawn from. ``back_mm`` is how much further back than
+    its row it has been pushed.
     """
 
     sku: str
@@ -30,6 +40,20 @@ class Item:
     row: int
     serial: int = 0
     texture_px: int = LONG_SIDE_PX
+    posture: Posture = Posture.UPRIGHT
+    back_mm: float = 0.0
+
+    @property
+    def size_mm(self) -> tuple[float, float]:
+        """Width and height as it stands or lies."""
+        if self.posture is Posture.LYING:
+            return self.height_mm, self.width_mm
+        return self.width_mm, self.height_mm
+
+    @property
+    def front_z_mm(self) -> float:
+        """Where its front is when nothing has gone astray, in the aisle."""
+        return -4.0 - self.back_mm - self.row * (self.package.depth_mm + 5.0)
 
     @property
     def package(self) -> Package:
@@ -66,13 +90,12 @@ def pose_of(item: Item, facing: Facing, seed: int, tidiness: Tidiness) -> Pose:
     random = np.random.default_rng(seed_of(seed, slot, column, item.sku, item.row, item.serial))
     room_mm = facing.width_mm
     shift, yaw, roll, push = random.normal(0, 1, 4)
-    free = max(room_mm - item.width_mm, 0) / 2 + 0.015 * room_mm
+    free = max(room_mm - item.size_mm[0], 0) / 2 + 0.015 * room_mm
     x = facing.centre_x_mm + float(np.clip(shift * tidiness.shift_share * room_mm, -free, free))
     back = abs(push) * tidiness.push_mm
     if random.random() < tidiness.far_back:
         back += float(random.uniform(20, 90))
-    depth = item.package.depth_mm
-    z = -4.0 - back - item.row * (depth + 5.0)
+    z = item.front_z_mm - back
     light = float(np.exp(z / 650.0) * random.uniform(0.94, 1.05))
     turn = float(yaw) * tidiness.yaw_deg
     if item.package.kind is Kind.BAG:
@@ -82,11 +105,8 @@ def pose_of(item: Item, facing: Facing, seed: int, tidiness: Tidiness) -> Pose:
 
 def item_sprite(item: Item, pose: Pose, camera: Camera, owner: int) -> Sprite | None:
     """Return the unit as ``camera`` sees it, on its canvas, with its shadow on the board."""
-    body = (
-        _round_sprite(item, pose, camera)
-        if item.package.kind in ROUND
-        else _box_sprite(item, pose, camera)
-    )
+    is_round = item.package.kind in ROUND and item.posture is Posture.UPRIGHT
+    body = _round_sprite(item, pose, camera) if is_round else _box_sprite(item, pose, camera)
     return None if body is None else Sprite(body.x, body.y, body.bgra, owner)
 
 
@@ -94,7 +114,7 @@ def foot_shadow(item: Item, pose: Pose, camera: Camera) -> Sprite | None:
     """Return the dark patch on the board under and before a unit; None from below."""
     if camera.position_mm[1] <= pose.y_mm:
         return None
-    half, depth = item.width_mm / 2, item.package.depth_mm
+    half, depth = item.size_mm[0] / 2, item.package.depth_mm
     floor = np.array(
         [
             [pose.x_mm - half * 1.02, pose.y_mm, pose.z_mm + 9],
@@ -109,7 +129,7 @@ def foot_shadow(item: Item, pose: Pose, camera: Camera) -> Sprite | None:
 
 def _corners(item: Item, pose: Pose, depth_mm: float) -> Floats:
     """Return (8,3): front then back, each from the top left clockwise, in the aisle."""
-    half, height = item.width_mm / 2 * 0.985, item.height_mm * 0.985
+    half, height = item.size_mm[0] / 2 * 0.985, item.size_mm[1] * 0.985
     square = np.array([[-half, height], [half, height], [half, 0], [-half, 0]])
     turned = square @ np.array(
         [[cos(pose.roll), sin(pose.roll)], [-sin(pose.roll), cos(pose.roll)]]
@@ -133,7 +153,9 @@ _FACES = {"left": (4, 0, 3, 7), "right": (1, 5, 6, 2), "top": (4, 5, 1, 0), "fro
 
 def _box_sprite(item: Item, pose: Pose, camera: Camera) -> Sprite | None:
     package = item.package
-    flat = package.kind is Kind.BAG
+    flat = package.kind is not Kind.BOX
+    if item.posture is Posture.LYING:
+        package = _lying(package)
     corners = _corners(item, pose, package.depth_mm)
     px = camera.canvas_px(corners)
     parts = []
@@ -152,6 +174,19 @@ def _box_sprite(item: Item, pose: Pose, camera: Camera) -> Sprite | None:
         if sprite is not None:
             parts.append(sprite)
     return merge(parts, -1) if parts else None
+
+
+@lru_cache(maxsize=100)
+def _lying(package: Package) -> Package:
+    """Return the package after it has fallen to its right: what was its side is now its top."""
+    return replace(
+        package,
+        width_mm=package.height_mm,
+        height_mm=package.width_mm,
+        front=np.ascontiguousarray(np.rot90(package.front, -1)),
+        side=np.ascontiguousarray(np.rot90(package.top, -1)),
+        top=np.ascontiguousarray(np.rot90(package.side, -1)),
+    )
 
 
 def _faces_camera(quad: Floats) -> bool:

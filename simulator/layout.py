@@ -70,6 +70,22 @@ def facings_of_shelf(shelf: Shelf, bay_x_mm: float) -> list[Facing]:
     return [f for slot in shelf.slots for f in facings_of_slot(slot, shelf, bay_x_mm)]
 
 
+def tops_of_shelf(shelf: Shelf, bay_x_mm: float) -> list[Facing]:
+    """Return the places on top of what is planned: one a column, at level ``facings_high``."""
+    return [
+        Facing(
+            id=FacingId(slot.id, column, slot.facings_high),
+            planned=slot,
+            x_mm=bay_x_mm + slot.x_mm + column * slot.facing_width_mm,
+            y_mm=shelf.y_mm + slot.y_mm + slot.height_mm,
+            width_mm=slot.facing_width_mm,
+            height_mm=slot.facing_height_mm,
+        )
+        for slot in shelf.slots
+        for column in range(slot.facings_wide)
+    ]
+
+
 def all_facings(places: Sequence[BayPlace]) -> list[Facing]:
     """Return all facings, bay by bay, shelf by shelf."""
     return [f for p in places for s in p.bay.shelves for f in facings_of_shelf(s, p.x_mm)]

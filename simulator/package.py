@@ -37,7 +37,7 @@ _ASPECTS = {
 _UNSEEN: Pixels = np.zeros((1, 1, 4), np.uint8)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Package:
     """How one SKU looks; sizes in mm, textures premultiplied BGRA.
 
@@ -63,6 +63,15 @@ def seed_of(*parts: object) -> int:
     return int.from_bytes(digest, "big") >> 1
 
 
+def family_of(sku: str) -> str:
+    """Return the brand family of a SKU: what stands before a dot, or the SKU itself.
+
+    Members of a family (``40217.1``, ``40217.2``) share shape, brand and layout and differ, as
+    flavours do, in some colours and in the picture.
+    """
+    return sku.partition(".")[0]
+
+
 def kind_of(sku: str, name: str, width_mm: float, height_mm: float) -> Kind:
     """Return the shape: what the name says, else what the proportions allow."""
     words = set(name.lower().replace(",", " ").split())
@@ -71,7 +80,7 @@ def kind_of(sku: str, name: str, width_mm: float, height_mm: float) -> Kind:
         low, high = _ASPECTS[kind]
         if words & set(known.split()) and low <= aspect <= high:
             return kind
-    random = np.random.default_rng(seed_of("kind", sku))
+    random = np.random.default_rng(seed_of("kind", family_of(sku)))
     if aspect > 2.1:
         chances = {Kind.BOTTLE: 0.75, Kind.BOX: 0.25}
     elif aspect > 1.15:
@@ -87,7 +96,9 @@ def package_of(
 ) -> Package:
     """Return the look of ``sku`` at the size of one facing; ``name`` is printed on it."""
     kind = kind_of(sku, name, width_mm, height_mm)
-    random = np.random.default_rng(seed_of("look", sku))
+    family = family_of(sku)
+    random = np.random.default_rng(seed_of("look", family))
+    flavour = None if family == sku else np.random.default_rng(seed_of("flavour", sku))
     depth_mm = width_mm
     if kind not in ROUND:
         depth_mm = float(np.clip(width_mm * random.uniform(0.3, 0.8), 30, 160))
@@ -95,9 +106,11 @@ def package_of(
     width, height = max(24, round(width_mm * scale)), max(24, round(height_mm * scale))
     depth = max(12, round(depth_mm * scale))
     top, foot = label_span(kind, random)
-    art = draw_print((round(height * (foot - top)), width), name, random)
+    art = draw_print((round(height * (foot - top)), width), name, random, flavour)
     outline = profile(kind, height, random)
     lid = hsv(random.random(), 0.7, 0.6) if random.random() < 0.6 else (185, 190, 193)
+    if flavour is not None:
+        lid = art.second
     if kind is Kind.CAN:
         lid = (185, 190, 193)
     if kind in ROUND:

@@ -117,7 +117,7 @@ def person_sprite(person: Person, camera: Camera) -> Sprite | None:
     swing = sin(person.stride * pi) if person.heading else 0.0
     lift = abs(cos(person.stride * pi)) * 18 * k if person.heading else 0.0
     if person.prop is Prop.TROLLEY:
-        _trolley(figure, x + 620 * (person.heading or 1), z + 40)
+        trolley(figure, x + 620 * (person.heading or 1), z + 40)
     if person.prop is Prop.CARTON:
         _cartons(figure, x + 430, z + 60, person.look)
     hip_y, shoulder_y, head_y = 930 * k, 1430 * k + lift, 1562 * k + lift
@@ -216,7 +216,8 @@ def _basket(figure: Figure, x: float, y: float, z: float) -> None:
     )
 
 
-def _trolley(figure: Figure, x: float, z: float) -> None:
+def trolley(figure: Figure, x: float, z: float) -> None:
+    """Draw a shopping trolley along the shelf, its middle at ``x``, ``z`` (mm)."""
     figure.shape(
         [(x - 380, 1000, z), (x + 380, 940, z), (x + 330, 560, z), (x - 300, 520, z)],
         (150, 155, 158),

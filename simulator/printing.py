@@ -13,6 +13,7 @@ from simulator.art import (
     WORDS,
     Colour,
     brand_word,
+    flavoured,
     gradient,
     mix,
     palette,
@@ -35,10 +36,20 @@ class Print:
     font: int
 
 
-def draw_print(shape: tuple[int, int], name: str, random: np.random.Generator) -> Print:
-    """Return a front of ``shape`` (H,W) for a product of this ``name`` (may be empty)."""
+def draw_print(
+    shape: tuple[int, int],
+    name: str,
+    random: np.random.Generator,
+    flavour: np.random.Generator | None = None,
+) -> Print:
+    """Return a front of ``shape`` (H,W) for a product of this ``name`` (may be empty).
+
+    With ``flavour``, ``random`` draws what a brand family shares and ``flavour`` the rest.
+    """
     height, width = shape
     main, second, accent = palette(random)
+    if flavour is not None:
+        main, second, accent = flavoured((main, second, accent), flavour)
     picture = gradient(shape, mix(main, (255, 255, 255), 0.12), mix(main, (0, 0, 0), 0.1))
     _field(picture, second, accent, random)
     brand, font = brand_word(random), int(random.choice(FONTS))
@@ -49,13 +60,14 @@ def draw_print(shape: tuple[int, int], name: str, random: np.random.Generator) -
     middle = (top + tall + height * 0.86) / 2
     radius = min(width * 0.4, (height * 0.84 - top - tall) * 0.45)
     if random.random() < 0.9:
-        artist = ARTISTS[int(random.integers(0, len(ARTISTS)))]
+        own = random if flavour is None else flavour
+        artist = ARTISTS[int(own.integers(0, len(ARTISTS)))]
         if random.random() < 0.35:
             centre = (round(width / 2), round(middle))
             plate = mix(second, (255, 255, 255), float(random.choice([0.0, 0.6, 0.9])))
             cv2.circle(picture, centre, round(radius * 1.08), plate, -1, cv2.LINE_AA)
         x = width * float(random.uniform(0.42, 0.58))
-        artist(picture, x, middle, radius * float(random.uniform(0.7, 1.0)), accent, random)
+        artist(picture, x, middle, radius * float(random.uniform(0.7, 1.0)), accent, own)
     _logo(picture, brand, font, logo, (main, second, accent), random)
     _name(picture, name, random, (main, second))
     if random.random() < 0.4:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -188,13 +189,13 @@ def write_site(folder: Path, seed: int, *, speed: float = 1.0, url: str | None =
     (folder / "planograms" / f"{AISLE}.csv").write_text(write_csv(planogram), encoding="utf-8")
     for number, (name, camera) in enumerate(demo_cameras().items(), start=1):
         path = folder / "calibration" / f"{name}.yaml"
-        path.write_text(_yaml(calibration_of(name, camera, [number])), encoding="utf-8")
+        path.write_text(settings_text(calibration_of(name, camera, [number])), encoding="utf-8")
     for slot in planogram.slots:
         package = package_of(slot.sku, slot.name, slot.facing_width_mm, slot.facing_height_mm)
         _, code = cv2.imencode(".png", packshot(package))
         (folder / "catalog" / f"{slot.sku}.png").write_bytes(code.tobytes())
     (folder / "site.yaml").write_text(
-        _yaml(site_settings(seed, speed=speed, url=url)), encoding="utf-8"
+        settings_text(site_settings(seed, speed=speed, url=url)), encoding="utf-8"
     )
 
 
@@ -233,14 +234,23 @@ def site_settings(seed: int, *, speed: float = 1.0, url: str | None = None) -> d
     }
 
 
-def calibration_of(name: str, camera: Camera, bays: list[int]) -> dict[str, Any]:
-    """Return the exact calibration of ``camera``, as a calibration file says it."""
+def calibration_of(
+    name: str,
+    camera: Camera,
+    bays: list[int],
+    places: Sequence[BayPlace] | None = None,
+) -> dict[str, Any]:
+    """Return the exact calibration of ``camera``, as a calibration file says it.
+
+    ``places`` are where the bays stand: the demo store's when not given.
+    """
     width, height = camera.size_px
-    places = {place.bay.number: place for place in place_bays(demo_planogram(), GAP_MM)}
+    known = place_bays(demo_planogram(), GAP_MM) if places is None else places
+    x_of = {place.bay.number: place.x_mm for place in known}
     share_from_px = np.diag([1 / width, 1 / height, 1.0])
     found = []
     for bay in bays:
-        shift = np.array([[1.0, 0.0, places[bay].x_mm], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+        shift = np.array([[1.0, 0.0, x_of[bay]], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
         bay_from_image = np.linalg.inv(share_from_px @ camera.front_plane @ shift)
         bay_from_image /= bay_from_image[2, 2]
         found.append(
@@ -270,5 +280,6 @@ def calibration_of(name: str, camera: Camera, bays: list[int]) -> dict[str, Any]
     }
 
 
-def _yaml(settings: dict[str, Any]) -> str:
+def settings_text(settings: dict[str, Any]) -> str:
+    """Return settings as YAML."""
     return yaml.safe_dump(settings, sort_keys=False, default_flow_style=None, width=100)

@@ -13,7 +13,7 @@ from simulator import fixture
 from simulator.furniture import Furniture
 from simulator.geometry import Camera
 from simulator.items import Item, Tidiness, foot_shadow, front_area_px, item_sprite, pose_of
-from simulator.layout import BayPlace, Facing, FacingId, facings_of_shelf
+from simulator.layout import BayPlace, Facing, FacingId, facings_of_shelf, tops_of_shelf
 from simulator.package import seed_of
 from simulator.sprite import Clip, Owners, Pixels, Sprite, cut, overlap, paint
 
@@ -150,7 +150,8 @@ class Stage:
     def _plan_shelf(self, place: BayPlace, shelf: Shelf) -> None:
         """Plan what stands on a shelf, deep rows first, and the shadow of the board above."""
         cam_x = self.camera.position_mm[0]
-        facings = [f for f in facings_of_shelf(shelf, place.x_mm) if self._in_sight(f)]
+        planned = facings_of_shelf(shelf, place.x_mm) + tops_of_shelf(shelf, place.x_mm)
+        facings = [f for f in planned if self._in_sight(f)]
         facings.sort(key=lambda f: (f.id.level, -abs(f.centre_x_mm - cam_x)))
         for facing in facings:
             self._numbers[facing.id] = len(self.facings)

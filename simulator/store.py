@@ -16,10 +16,12 @@ import numpy as np
 from shelf import Planogram, SlotId
 from simulator.items import Item
 from simulator.layout import Facing, FacingId, all_facings, place_bays
+from simulator.obstacles import Obstacle
 from simulator.package import package_of, seed_of
 from simulator.people import Person
 from simulator.scenario import Scenario
-from simulator.visits import Change, Refill, Take, Visit, person_at, plan_round
+from simulator.seeing import Ambience, Seeing
+from simulator.visits import Change, Placed, Refill, Take, Visit, person_at, plan_round
 
 MOST_ROWS = 3
 """Units behind each other at most: what is behind them no camera sees."""
@@ -29,17 +31,19 @@ SHELF_DEPTH_MM = 420.0
 
 @dataclass(frozen=True)
 class StoreState:
-    """The shop at one moment: items by facing, from the front, and the people in the aisle.
+    """The shop at one moment: items by facing, from the front, and who and what is in the aisle.
 
-    ``light`` is the share of the usual light; ``shifts_px`` is, by camera, how far the picture
-    of a bumped one has moved.
+    ``shifts_px`` is, by camera, how far the picture of a bumped one has moved; ``seeing`` what
+    else hinders a camera.
     """
 
     seconds: float
     contents: Mapping[FacingId, tuple[Item, ...]]
     people: tuple[Person, ...]
-    light: float = 1.0
+    ambience: Ambience = Ambience()  # noqa: RUF009 (frozen)
     shifts_px: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    obstacles: tuple[Obstacle, ...] = ()
+    seeing: Mapping[str, Seeing] = field(default_factory=dict)
 
 
 class Store:
@@ -71,7 +75,7 @@ class Store:
             seconds,
             contents,
             tuple(people),
-            self.scenario.light_at(seconds),
+            Ambience(self.scenario.light_at(seconds)),
             self.scenario.shifts_at(seconds),
         )
 
@@ -82,6 +86,8 @@ class Store:
     def _after(self, items: tuple[Item, ...], change: Change) -> tuple[Item, ...]:
         if isinstance(change, Take):
             return items[1:]
+        if isinstance(change, Placed):
+            return change.items
         if isinstance(change, Refill):
             return self._full[change.facing]
         room = tuple(item for item in items if item.row > 0)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from shelf import PlannedSlot, Planogram, SlotId, State
+from shelf import PlannedSlot, SlotId, State
 from simulator.geometry import Camera
 from simulator.items import Item
 from simulator.layout import BayPlace, FacingId
@@ -79,9 +79,7 @@ def store_truth(
     return out
 
 
-def slot_corners_mm(
-    planogram: Planogram, places: Sequence[BayPlace]
-) -> dict[SlotId, NDArray[np.float64]]:
+def slot_corners_mm(places: Sequence[BayPlace]) -> dict[SlotId, NDArray[np.float64]]:
     """Return each slot's front in the aisle: (4,3) from the top left, clockwise."""
     out = {}
     for place in places:
@@ -109,13 +107,13 @@ def _visibility(store: Store, state: StoreState, camera: Camera) -> dict[SlotId,
         cover = sprite.bgra[y1 - sprite.y : y2 - sprite.y, x1 - sprite.x : x2 - sprite.x, 3] > 127
         hidden[y1:y2, x1:x2][cover] = 1
     return {
-        slot: _free_share(hidden, camera.canvas_px(corners))
-        for slot, corners in slot_corners_mm(store.planogram, store.places).items()
+        slot: free_share(hidden, camera.canvas_px(corners))
+        for slot, corners in slot_corners_mm(store.places).items()
     }
 
 
-def _free_share(hidden: NDArray[np.uint8], corners_px: NDArray[np.float64]) -> float:
-    """Return the share of a quadrilateral that is on the canvas and not hidden."""
+def free_share(hidden: NDArray[np.uint8], corners_px: NDArray[np.float64]) -> float:
+    """Return the share of a quadrilateral that is on the canvas and where ``hidden`` is 0."""
     low = np.floor(corners_px.min(axis=0)).astype(int)
     width, height = (int(n) for n in np.ceil(corners_px.max(axis=0)).astype(int) - low + 1)
     mask = np.zeros((height, width), np.uint8)

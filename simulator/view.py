@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Protocol
 
 import cv2
 import numpy as np
 
 from simulator.furniture import Furniture
 from simulator.geometry import Camera
+from simulator.glass import doors
 from simulator.items import Item, Tidiness
 from simulator.layout import BayPlace, FacingId, all_facings
+from simulator.obstacles import Obstacle, obstacle_sprite
 from simulator.package import seed_of
-from simulator.people import person_shadow, person_sprite
+from simulator.people import Person, person_shadow, person_sprite
 from simulator.photo import Film, develop
-from simulator.sprite import Pixels, paint
+from simulator.seeing import Seeing, Turn, covered, lit, turned
+from simulator.sprite import Pixels, Sprite, merge, paint
 from simulator.stage import Stage
-from simulator.store import Store, StoreState
+from simulator.store import StoreState
+
+_CLEAR = Seeing()
+
+
+class Shop(Protocol):
+    """What a view needs to know of the shop beside its state."""
+
+    seed: int
+    places: tuple[BayPlace, ...]
 
 
 class View:
@@ -27,7 +41,7 @@ class View:
 
     def __init__(
         self,
-        store: Store,
+        shop: Shop,
         name: str,
         camera: Camera,
         furniture: Furniture,
@@ -36,32 +50,70 @@ class View:
     ) -> None:
         self.camera = camera
         self._name = name
-        self._seed = store.seed
+        self._seed = shop.seed
+        self._furniture = furniture
         self._film = film
         self._beside = _filled(beside)
-        places = (*store.places, *beside)
-        self.stage = Stage(camera, places, furniture, store.seed, Tidiness())
+        self._places = (*shop.places, *beside)
+        self._turn: Turn | None = None
+        self._set_up(camera)
 
     def picture(self, state: StoreState) -> Pixels:
         """Return the camera's picture (H,W,3) BGR uint8 of the shop at a moment."""
+        seeing = state.seeing.get(self._name, _CLEAR)
+        if seeing.turn != self._turn:
+            self._set_up(turned(self.camera, seeing.turn))
+            self._turn = seeing.turn
+        camera = self.stage.camera
         canvas = self.stage.show({**state.contents, **self._beside})
-        if state.people:
+        if state.people or state.obstacles or self._doors:
             canvas = canvas.copy()
-        whole = (0, 0, canvas.shape[1], canvas.shape[0])
+        self._paint(canvas, self._doors)
         for person in state.people:
-            shadow = person_shadow(person, self.camera)
-            if shadow is not None:
-                paint(canvas, shadow, whole)
-        for person in state.people:
-            sprite = person_sprite(person, self.camera)
-            if sprite is not None:
-                paint(canvas, sprite, whole)
+            self._paint(canvas, person_shadow(person, camera))
+        things: list[Person | Obstacle] = [*state.obstacles, *state.people]
+        for thing in sorted(things, key=lambda thing: thing.z_mm):
+            self._paint(canvas, self._sprite(thing))
         shift = state.shifts_px.get(self._name)
         if shift is not None:
             canvas = _moved(canvas, shift)
-        film = replace(self._film, exposure=self._film.exposure * state.light)
+        return self._developed(lit(canvas, camera, state.ambience), state, seeing)
+
+    def _set_up(self, camera: Camera) -> None:
+        """Look from ``camera`` from now on; draws all anew."""
+        self.stage = Stage(camera, self._places, self._furniture, self._seed, Tidiness())
+        glass = doors(camera, self._places, self._seed) if self._furniture.doors else []
+        self._doors = merge(glass, -1) if glass else None
+        self._obstacles: dict[Obstacle, Sprite | None] = {}
+
+    def _sprite(self, thing: Person | Obstacle) -> Sprite | None:
+        if isinstance(thing, Person):
+            return person_sprite(thing, self.stage.camera)
+        if thing not in self._obstacles:
+            if len(self._obstacles) > 8:
+                self._obstacles.clear()
+            self._obstacles[thing] = obstacle_sprite(thing, self.stage.camera)
+        return self._obstacles[thing]
+
+    def _paint(self, canvas: Pixels, sprite: Sprite | None) -> None:
+        if sprite is not None:
+            paint(canvas, sprite, (0, 0, canvas.shape[1], canvas.shape[0]))
+
+    def _developed(self, canvas: Pixels, state: StoreState, seeing: Seeing) -> Pixels:
+        film, ambience = self._film, state.ambience
+        grain = 1 + 1.5 * max(0.0, 1 - ambience.light)
+        blue, green, red = (a * b for a, b in zip(film.gains, ambience.gains, strict=True))
+        film = replace(
+            film,
+            exposure=film.exposure * ambience.light,
+            gains=(blue, green, red),
+            noise=film.noise * round(grain, 1),
+        )
         moment = seed_of("noise", self._seed, self._name, round(state.seconds * 1000))
-        return develop(canvas, self.camera, film, moment)
+        if seeing.cover is None:
+            return develop(canvas, self.camera, film, moment)
+        picture = develop(canvas, self.camera, replace(film, noise=0.0, jpeg=0), moment)
+        return covered(picture, seeing.cover)
 
 
 def _moved(canvas: Pixels, shift_px: tuple[float, float]) -> Pixels:
@@ -71,7 +123,7 @@ def _moved(canvas: Pixels, shift_px: tuple[float, float]) -> Pixels:
     return np.asarray(moved, dtype=np.uint8)
 
 
-def _filled(places: tuple[BayPlace, ...]) -> dict[FacingId, tuple[Item, ...]]:
+def _filled(places: tuple[BayPlace, ...]) -> Mapping[FacingId, tuple[Item, ...]]:
     out = {}
     for facing in all_facings(places):
         planned = facing.planned

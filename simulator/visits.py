@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from shelf import SlotId
+from simulator.items import Item
 from simulator.layout import Facing, FacingId
 from simulator.people import Person, Prop
 from simulator.scenario import Part, Role, Scenario
@@ -52,7 +53,16 @@ class Refill:
     facing: FacingId
 
 
-Change = Take | Put | Refill
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """From now on a facing holds exactly these units, from the front."""
+
+    secs: float
+    facing: FacingId
+    items: tuple[Item, ...]
+
+
+Change = Take | Put | Refill | Placed
 
 
 @dataclass(frozen=True, slots=True)
