@@ -20,6 +20,13 @@ TURNS = {
 }
 """Degrees clockwise by which a photograph is turned before it is compared."""
 
+TURN_COST = 0.05
+"""A turned view must be more alike by this: most photographs are upright, and each further view
+gives products that are not shown another chance."""
+
+MIDDLES = ((0.6, 0.9), (0.45, 0.6))
+"""Shares of width and height around the middle, where a package held up to a camera is."""
+
 COUNT = 5
 """Candidates that are told."""
 
@@ -49,10 +56,14 @@ class SearchResult:
 def search_photo(
     image_bgr: ImageBgr, detector: Detector, catalog: Catalog, embedder: Embedder
 ) -> SearchResult:
-    """Compare the whole photograph and its main products, each turned four ways."""
+    """Compare the whole photograph, its middle and its main products, each turned four ways.
+
+    Raises `detector.PictureError` for an array that is not uint8 (H, W, 3).
+    """
     regions = regions_of(image_bgr, detector)
     views = [(region, turn) for region in regions for turn in TURNS]
     table = catalog.similarities(embedder.embed([_turned(r.image_bgr, turn) for r, turn in views]))
+    table -= np.array([[TURN_COST if turn else 0.0] for _, turn in views], dtype=np.float32)
     best = table.max(axis=0)
     order = np.argsort(-best, kind="stable")[:COUNT]
     candidates = tuple(Match(catalog.keys[k], float(best[k])) for k in order)
@@ -61,10 +72,15 @@ def search_photo(
 
 
 def regions_of(image_bgr: ImageBgr, detector: Detector) -> list[Region]:
-    """The whole photograph, its largest detected product and its most central one."""
+    """The whole photograph, its middle, its largest detected product and its most central one."""
     height, width = image_bgr.shape[:2]
     whole = (0.0, 0.0, float(width), float(height))
     regions = [Region("the whole photograph", whole, trim_uniform_border(image_bgr))]
+    for share_x, share_y in MIDDLES:
+        left, top = width * (1 - share_x) / 2, height * (1 - share_y) / 2
+        box = (left, top, width - left, height - top)
+        (crop,) = crops_of(image_bgr, np.array([box], dtype=np.float32))
+        regions.append(Region("the middle of the photograph", box, crop))
     boxes = detector.detect_at_best_scale(image_bgr).of_class(PRODUCT).boxes_xyxy_px
     if len(boxes) == 0:
         return regions
