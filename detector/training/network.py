@@ -102,12 +102,14 @@ def pick_device(wanted: str) -> torch.device:
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
-def find_weights(where: str) -> Path:
+def find_weights(where: str, shipped: Path = SHIPPED_MODELS / DEFAULT_MODEL) -> Path:
     """The file that ``where`` stands for: `shipped`, a run's folder, a model's folder, a file.
+
+    ``shipped``: the folder of the model that comes with this version.
 
     Raises :class:`~detector.errors.TrainingError` naming what was looked for.
     """
-    folder = SHIPPED_MODELS / DEFAULT_MODEL if where == SHIPPED else Path(where)
+    folder = shipped if where == SHIPPED else Path(where)
     if folder.is_file():
         return folder
     for name in (BEST, CHECKPOINT):
@@ -139,7 +141,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return dict(content)
 
 
-def load_weights(model: DetectionModel, weights: Mapping[str, torch.Tensor], where: object) -> None:
+def load_weights(
+    model: torch.nn.Module, weights: Mapping[str, torch.Tensor], where: object
+) -> None:
     """Put ``weights`` into ``model``; TrainingError when they are of another network."""
     try:
         model.load_state_dict(weights)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from detector.errors import TrainingError
+
+Recipe = TypeVar("Recipe", bound=BaseModel)
 
 BUDGETS = ("minutes", "crops", "epochs")
 
@@ -83,16 +85,24 @@ class TrainRecipe(BaseModel):
 
 def read_recipe(path: Path) -> TrainRecipe:
     """The recipe in ``path``; every problem is named at once in a TrainingError."""
+    return read_yaml_recipe(path, TrainRecipe)
+
+
+def read_yaml_recipe(path: Path, kind: type[Recipe]) -> Recipe:
+    """:func:`read_recipe` for any kind of recipe."""
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise TrainingError(f"{path}: expected a training recipe, found: {error}") from error
     if not isinstance(content, Mapping):
-        raise TrainingError(f"{path}: expected a training recipe with stages, found no keys")
+        needed = [name for name, field in kind.model_fields.items() if field.is_required()]
+        raise TrainingError(
+            f"{path}: expected a training recipe with {', '.join(needed)}, found no keys"
+        )
     try:
-        return TrainRecipe.model_validate(content)
+        return kind.model_validate(content)
     except ValidationError as error:
-        raise TrainingError("\n".join(_problems(path, error))) from error
+        raise TrainingError("\n".join(_problems(path, error, kind))) from error
 
 
 def changed_fields(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
@@ -117,19 +127,12 @@ def _flat(value: Any, where: str = "") -> Iterator[tuple[str, Any]]:
         yield from _flat(child, f"{where}.{key}" if where else str(key))
 
 
-def _problems(path: Path, error: ValidationError) -> Iterator[str]:
+def _problems(path: Path, error: ValidationError, kind: type[BaseModel]) -> Iterator[str]:
     for problem in error.errors():
         where = ".".join(str(part) for part in problem["loc"])
         prefix = f"{path}: {where}: " if where else f"{path}: "
         if problem["type"] == "extra_forbidden":
-            owner = (
-                Bucket
-                if "buckets" in problem["loc"]
-                else Stage
-                if "stages" in problem["loc"]
-                else TrainRecipe
-            )
-            known = list(owner.model_fields)
+            known = list(_owner(kind, problem["loc"]).model_fields)
             near = get_close_matches(str(problem["loc"][-1]), known, n=1)
             hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
             yield f"{prefix}unknown key; {hint}"
@@ -139,3 +142,12 @@ def _problems(path: Path, error: ValidationError) -> Iterator[str]:
             found = repr(problem["input"])
             shown = found if len(found) <= 60 else f"{found[:57]}..."
             yield f"{prefix}{problem['msg'].removeprefix('Value error, ')}, found {shown}"
+
+
+def _owner(kind: type[BaseModel], place: Sequence[int | str]) -> type[BaseModel]:
+    """The model that a key in ``place`` would belong to."""
+    for key in place[:-1]:
+        if isinstance(key, str):
+            members = get_args(kind.model_fields[key].annotation)
+            kind = next(one for one in members if isinstance(one, type))
+    return kind

@@ -21,6 +21,12 @@ from detector.recogniser_manifest import (
 )
 from detector.session import OnnxSession
 from detector.training.export import OPSET, halve_weights
+from detector.training.network import (
+    CHECKPOINT,
+    load_weights,
+    read_checkpoint,
+    write_checkpoint,
+)
 from detector.training.recogniser_network import INPUT_PX, RecogniserNetwork
 from detector.training.recogniser_views import Picture, as_input
 
@@ -40,15 +46,15 @@ def export_recogniser(
     stranger: Rule | None = None,
     reference_widths_px: tuple[int, ...] = (),
 ) -> EmbedderManifest:
-    """Write ``model.onnx``, ``golden.png`` and ``manifest.yaml`` into ``folder``.
+    """Write network, checkpoint to train on from, golden crop and manifest into ``folder``.
 
     The number of crops is free. Weights are stored in half precision and computed in float32.
     Raises :class:`~detector.errors.TrainingError` when the exported network disagrees with the
     trained one.
     """
-    content = torch.load(checkpoint, weights_only=True)
+    content = read_checkpoint(checkpoint)
     network = RecogniserNetwork(content["recipe"]["dimension"])
-    network.load_state_dict(content["model"])
+    load_weights(network, content["model"], checkpoint)
     network.eval()
     folder.mkdir(parents=True, exist_ok=True)
     weights = folder / "model.onnx"
@@ -88,6 +94,11 @@ def export_recogniser(
         ),
         licence=licence,
     )
+    halved = {
+        name: value.half() if value.is_floating_point() else value
+        for name, value in content["model"].items()
+    }
+    write_checkpoint(folder / CHECKPOINT, {"model": halved, "recipe": content["recipe"]})
     write_embedder_manifest(manifest, folder / MANIFEST_NAME)
     return manifest
 

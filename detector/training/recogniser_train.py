@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,10 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 
+from detector.errors import TrainingError
+from detector.training.network import BEST, LAST, load_weights, read_checkpoint, write_checkpoint
 from detector.training.product_sides import side_of_product
+from detector.training.recipe import changed_fields, read_yaml_recipe
 from detector.training.recogniser_data import (
     Batch,
     BatchSampler,
@@ -22,6 +27,9 @@ from detector.training.recogniser_data import (
 )
 from detector.training.recogniser_network import INPUT_PX, RecogniserNetwork, load_imagenet
 from detector.training.splits import Side
+
+#: Time between two saves of a run.
+SAVE_SECS = 180.0
 
 
 class RecogniserRecipe(BaseModel):
@@ -47,6 +55,18 @@ class RecogniserRecipe(BaseModel):
     seed: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class RecogniserProgress:
+    """Where a run is. ``loss`` and ``nearest_right`` are running means; the latter is the share
+    of views whose nearest other view is of the same product.
+    """
+
+    step: int = 0
+    elapsed_secs: float = 0.0
+    loss: float = 0.0
+    nearest_right: float = 0.0
+
+
 def train_recogniser(
     recipe: RecogniserRecipe,
     root: Path,
@@ -54,18 +74,47 @@ def train_recogniser(
     *,
     start_from: Path | None = None,
     backbone: Path | None = None,
-    report: Callable[[str], None] = print,
+    resume: bool = False,
+    watch: Callable[[float, RecogniserProgress], bool] = lambda _share, _progress: True,
 ) -> Path:
     """Train until the budget ends; returns the averaged weights' file in ``out``.
 
-    ``root``: the folder that the recipe's sources are in. ``start_from``: a file that an earlier
-    call wrote; default: ImageNet's weights, from the file ``backbone`` where one is named. A
-    checkpoint is written every three minutes.
+    ``root``: the folder that the recipe's sources are in. ``start_from``: weights that an earlier
+    call wrote; default: ImageNet's, from the file ``backbone`` where one is named. ``resume``
+    goes on with the run in ``out``. ``watch(share, progress)`` is called after each step; False
+    saves and returns. Progress is saved every three minutes.
+
+    Raises :class:`~detector.errors.TrainingError` when ``out`` holds a run already, or with
+    ``resume`` none, or one of another recipe.
     """
     torch.set_num_threads(recipe.threads)
     torch.manual_seed(recipe.seed)
     rng = np.random.default_rng(recipe.seed)
-    out.mkdir(parents=True, exist_ok=True)
+    network = RecogniserNetwork(recipe.dimension)
+    network.freeze(recipe.frozen_blocks)
+    network.train()
+    averaged = {name: value.clone() for name, value in network.state_dict().items()}
+    optimiser = _optimiser(network, recipe)
+    place = RecogniserProgress()
+    last = out / LAST
+    if resume:
+        saved = _saved_run(last, recipe)
+        load_weights(network, saved["model"], last)
+        averaged = saved["averaged"]
+        optimiser.load_state_dict(saved["optimiser"])
+        place = RecogniserProgress(**json.loads(saved["place"]))
+        rng.bit_generator.state = json.loads(saved["rng"])
+    else:
+        if last.exists():
+            raise TrainingError(
+                f"{out}: expected no run in it, found {LAST}; --resume goes on with it, or name "
+                "another --out"
+            )
+        if start_from is None:
+            load_imagenet(network, backbone)
+        else:
+            load_weights(network, read_checkpoint(start_from)["model"], start_from)
+        averaged = {name: value.clone() for name, value in network.state_dict().items()}
     sampler = BatchSampler(
         learned_products(recipe, root),
         size_px=INPUT_PX,
@@ -73,50 +122,76 @@ def train_recogniser(
         views=recipe.views,
         twin_share=recipe.twin_share,
     )
-    network = RecogniserNetwork(recipe.dimension)
-    if start_from is None:
-        load_imagenet(network, backbone)
-    else:
-        network.load_state_dict(torch.load(start_from, weights_only=True)["model"])
-    network.freeze(recipe.frozen_blocks)
-    network.train()
-    averaged = {name: value.clone() for name, value in network.state_dict().items()}
-    optimiser = _optimiser(network, recipe)
-    target = out / "averaged.pt"
-    began = saved = told = time.monotonic()
-    step, mean_loss, mean_right = 0, 0.0, 0.0
-    while (elapsed := time.monotonic() - began) < recipe.minutes * 60:
-        rate = min(1.0, (step + 1) / max(recipe.warmup_steps, 1))
-        rate *= 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * elapsed / (recipe.minutes * 60)))
+    out.mkdir(parents=True, exist_ok=True)
+
+    def save() -> None:
+        content = {
+            "model": network.state_dict(),
+            "averaged": averaged,
+            "optimiser": optimiser.state_dict(),
+            "place": json.dumps(asdict(place)),
+            "rng": json.dumps(rng.bit_generator.state),
+            "recipe": recipe.model_dump(mode="json"),
+        }
+        write_checkpoint(last, content)
+        write_checkpoint(out / BEST, {"model": averaged, "recipe": content["recipe"]})
+
+    budget_secs, before = recipe.minutes * 60, place.elapsed_secs
+    began = saved_at = time.monotonic()
+    while (share := place.elapsed_secs / budget_secs) < 1:
+        rate = min(1.0, (place.step + 1) / max(recipe.warmup_steps, 1))
+        rate *= 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share))
         for group in optimiser.param_groups:
             group["lr"] = rate * group["peak"]
         batch = sampler(rng)
-        vectors = network(as_tensor(batch))
-        loss, right = contrast(vectors, batch, recipe.temperature)
+        loss, right = contrast(network(as_tensor(batch)), batch, recipe.temperature)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         optimiser.step()
-        step += 1
+        step = place.step + 1
         keep = min(1 - 1 / recipe.average_steps, 1 - 1 / (1 + step / 4))
         with torch.no_grad():
             for name, value in network.state_dict().items():
                 if value.dtype.is_floating_point:
                     averaged[name].mul_(keep).add_(value, alpha=1 - keep)
-        mean_loss += 0.05 * (float(loss.detach()) - mean_loss)
-        mean_right += 0.05 * (right - mean_right)
-        now = time.monotonic()
-        if now - told > 30:
-            report(
-                f"{elapsed / 60:.1f} min, step {step}, rate {rate:.3f}, loss {mean_loss:.3f}, "
-                f"nearest view is of the same product {mean_right:.3f}"
-            )
-            told = now
-        if now - saved > 180:
-            _save(target, averaged, recipe)
-            saved = now
-    _save(target, averaged, recipe)
-    return target
+        weight = max(0.05, 1 / step)
+        place = RecogniserProgress(
+            step=step,
+            elapsed_secs=before + time.monotonic() - began,
+            loss=place.loss + weight * (float(loss.detach()) - place.loss),
+            nearest_right=place.nearest_right + weight * (right - place.nearest_right),
+        )
+        if time.monotonic() - saved_at > SAVE_SECS:
+            save()
+            saved_at = time.monotonic()
+        if not watch(min(place.elapsed_secs / budget_secs, 1.0), place):
+            break
+    save()
+    return out / BEST
+
+
+def read_recogniser_recipe(path: Path) -> RecogniserRecipe:
+    """The recipe in ``path``; every problem is named at once in a TrainingError."""
+    return read_yaml_recipe(path, RecogniserRecipe)
+
+
+def _saved_run(path: Path, recipe: RecogniserRecipe) -> dict[str, Any]:
+    if not path.is_file():
+        raise TrainingError(f"{path.parent}: expected a run to go on with, found no {path.name}")
+    saved = read_checkpoint(path)
+    if "optimiser" not in saved:
+        raise TrainingError(
+            f"{path}: expected a run to go on with, found weights alone; they are a start: "
+            "--start-from"
+        )
+    changed = changed_fields(saved["recipe"], recipe.model_dump(mode="json"))
+    if changed:
+        raise TrainingError(
+            f"{path}: expected the recipe that it was begun with, found other values: "
+            f"{'; '.join(changed)}"
+        )
+    return saved
 
 
 def learned_products(recipe: RecogniserRecipe, root: Path) -> dict[Source, list[Product]]:
@@ -172,9 +247,3 @@ def _optimiser(network: RecogniserNetwork, recipe: RecogniserRecipe) -> torch.op
             decay = recipe.weight_decay if decays else 0.0
             groups.append({"params": values, "peak": rate, "lr": rate, "weight_decay": decay})
     return torch.optim.AdamW([group for group in groups if group["params"]])
-
-
-def _save(path: Path, state: dict[str, Any], recipe: RecogniserRecipe) -> None:
-    partial = path.with_suffix(".partial")
-    torch.save({"model": state, "recipe": recipe.model_dump(mode="json")}, partial)
-    partial.replace(path)

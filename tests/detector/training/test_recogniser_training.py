@@ -26,6 +26,7 @@ from detector.training.recogniser_data import (
 from detector.training.recogniser_export import export_recogniser
 from detector.training.recogniser_network import RecogniserNetwork, load_imagenet
 from detector.training.recogniser_train import (
+    RecogniserProgress,
     RecogniserRecipe,
     contrast,
     learned_products,
@@ -211,8 +212,27 @@ def test_trained_exported_and_used(shop: Path, tmp_path: Path) -> None:
 
 def test_training_goes_on_from_a_checkpoint(shop: Path, tmp_path: Path) -> None:
     """A checkpoint is a start: the frozen blocks are the ones it holds."""
-    first = train_recogniser(small_recipe(), shop, tmp_path / "a", backbone=state_file(tmp_path))
+    start = state_file(tmp_path)
+    first = train_recogniser(small_recipe(), shop, tmp_path / "a", backbone=start)
     second = train_recogniser(small_recipe(), shop, tmp_path / "b", start_from=first)
     name = "backbone.0.0.weight"
     states = [torch.load(path, weights_only=True)["model"] for path in (first, second)]
     assert torch.equal(states[0][name], states[1][name])
+
+
+def test_a_stopped_run_goes_on_where_it_was(shop: Path, tmp_path: Path) -> None:
+    """Stopped after two steps, resumed, and ended; a changed recipe is refused by field."""
+    steps: list[int] = []
+
+    def stop_at_two(_share: float, place: RecogniserProgress) -> bool:
+        steps.append(place.step)
+        return place.step < 2
+
+    run, start = tmp_path / "run", state_file(tmp_path)
+    train_recogniser(small_recipe(minutes=5), shop, run, backbone=start, watch=stop_at_two)
+    with pytest.raises(TrainingError, match=r"minutes: 5\.0 before, 6\.0 now"):
+        train_recogniser(small_recipe(minutes=6), shop, run, resume=True)
+    with pytest.raises(TrainingError, match="--resume"):
+        train_recogniser(small_recipe(minutes=5), shop, run, backbone=start)
+    train_recogniser(small_recipe(minutes=5), shop, run, resume=True, watch=stop_at_two)
+    assert steps == [1, 2, 3]
