@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
@@ -15,11 +15,15 @@ import structlog
 import typer
 import uvicorn
 
+from central.alert_rules import make_rules
 from central.broker import BrokerError, EmbeddedBroker
 from central.collector import Collector
-from central.config import Central, Http, load_central
+from central.config import Central, Http, load_central, load_planograms
 from central.database import Database
+from central.desk import Desk, RulesOf
+from central.velocity import load_velocities
 from shelf.errors import ConfigError, Problem
+from shelf.planogram import Planogram
 
 GRACE_SECS = 3
 """How long open pages may take to end; they come back by themselves."""
@@ -54,8 +58,11 @@ def run_central(settings: Central, ready: Callable[[str], None] | None = None) -
         database = Database.open(settings.database_url)
         stack.callback(database.close)
         broker = EmbeddedBroker(settings.broker) if settings.broker.embedded else None
-        collector = Collector(database, broker.client_settings() if broker else settings.broker)
-        application = create_app(settings, database, collector)
+        access = broker.client_settings() if broker else settings.broker
+        planograms = load_planograms(settings)
+        rules_of = rules_from(settings, planograms)
+        collector = Collector(database, access, Desk(rules_of))
+        application = create_app(settings, database, collector, planograms, rules_of)
         if broker:
             broker.start()
             stack.callback(broker.stop)
@@ -78,6 +85,15 @@ def run_central(settings: Central, ready: Callable[[str], None] | None = None) -
         server.run(sockets=[listening])
         if broker and not broker.is_running:
             raise BrokerError(f"the broker has ended; see {settings.broker.folder / 'broker.log'}")
+
+
+def rules_from(
+    settings: Central, planograms: Mapping[tuple[str, str], Mapping[str, Planogram]]
+) -> RulesOf:
+    """Return the rules of alerts that are configured; raises `shelf.errors.ConfigError`."""
+    file = settings.alerts.velocity_file
+    velocities = load_velocities(file) if file else None
+    return make_rules(settings.alerts, settings.stores, settings.people, planograms, velocities)
 
 
 class _Server(uvicorn.Server):

@@ -1,8 +1,9 @@
 """From the broker into the database, and back what has been committed.
 
 For each batch, in this order: one transaction; the acknowledgements to the broker; the
-watermarks to the nodes; the open alerts to the staff's clients. While the database cannot be
-written nothing is acknowledged, and the broker and the nodes keep what it has not.
+watermarks to the nodes; the answers and the open alerts to the staff's clients. While the
+database cannot be written nothing is acknowledged, and the broker and the nodes keep what it
+has not. Between batches the alerts get their clock ticks.
 """
 
 from __future__ import annotations
@@ -12,30 +13,33 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import structlog
-from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from central import tables
-from central.alerts import AlertRow
+from central.alert_rows import read_aisles, read_message
+from central.alerts import ResetAnnounced
 from central.broker_settings import BrokerSettings
 from central.database import AisleKey, Database
+from central.desk import Actor, Desk, SiteKey, Worked
 from central.ingest import Changed, Ingest, Watermarked, merge
 from central.intake import Received
 from central.mqtt_connection import Connection, NotConnectedError, VersionRefusedError
 from shelf import topics
 from shelf.broker import VersionChoice
 from shelf.topics import Node
-from shelf.wire import OpenAlerts, Watermark
+from shelf.wire import StaffAction, StaffAnswer, Watermark
 
 BATCH_LIMIT = 500
 BATCH_WAIT_SECS = 0.03
 COUNTS = ("connections", "batches", "events", "dead_letters", "retries")
+
+TICK_SECS = 0.5
+"""How often is looked whether an alert is due."""
 
 RETRY_SECS = 0.5
 RETRY_CAP_SECS = 30.0
@@ -71,17 +75,20 @@ class Collector:
         self,
         database: Database,
         settings: BrokerSettings,
+        desk: Desk | None = None,
         *,
         batch_limit: int = BATCH_LIMIT,
         batch_wait_secs: float = BATCH_WAIT_SECS,
     ) -> None:
-        """Nothing is connected before `start`.
+        """Nothing is connected before `start`. Without a ``desk`` alerts go by default rules.
 
         A batch ends at ``batch_limit`` messages, or ``batch_wait_secs`` after its first.
         """
         self._database = database
         self._settings = settings
-        self._ingest = Ingest(database)
+        self._desk = desk or Desk()
+        self._ingest = Ingest(database, self._desk)
+        self._next_tick_secs = 0.0
         self._listeners: list[OnCommit] = []
         self._batch_limit = batch_limit
         self._batch_wait_secs = batch_wait_secs
@@ -130,14 +137,23 @@ class Collector:
             if thread.ident is not None:
                 thread.join()
 
-    def close_alert(self, alert: str, reason: str) -> bool:
-        """Close an open alert because somebody said so, and tell all; False if none was open."""
-        aisle = self._database.close_alert(alert, reason, datetime.now(UTC))
-        if aisle is None:
-            return False
-        self._publish_alerts([aisle])
-        self._tell(Changed(alerts=frozenset([aisle])))
-        return True
+    def act(self, actor: Actor, actions: Sequence[StaffAction]) -> list[StaffAnswer]:
+        """Do what a person asks, in order, and tell all; raises what SQLAlchemy raises."""
+        with self._database.write() as connection:
+            worked = self._desk.act(connection, actor, actions, datetime.now(UTC))
+        self._spread(worked)
+        return worked.answers
+
+    def announce_reset(self, site: SiteKey, reset: ResetAnnounced) -> None:
+        """Take note that an aisle is rebuilt; raises what SQLAlchemy raises."""
+        with self._database.write() as connection:
+            worked = self._desk.advance(connection, {site: [reset]}, datetime.now(UTC))
+        self._spread(worked)
+
+    def _spread(self, worked: Worked) -> None:
+        if worked.aisles:
+            self._publish_alerts(worked.aisles)
+            self._tell(Changed(alerts=frozenset(worked.aisles), pushes=worked.pushes))
 
     def _stay_connected(self) -> None:
         failures, choice = 0, VersionChoice(self._settings.protocol)
@@ -191,15 +207,34 @@ class Collector:
 
     def _write(self) -> None:
         while not self._stopping.is_set():
-            item = self._items.get()
+            try:
+                item = self._items.get(timeout=TICK_SECS)
+            except queue.Empty:
+                item = None
             try:
                 if isinstance(item, _Letter):
                     letters, item = self._gather(item)
                     self._commit(letters)
                 if isinstance(item, _Connected):
                     self._remind()
+                self._tick()
             except Exception:  # noqa: BLE001 - a fault after a commit must not end the rest
                 _log.exception("collector failed; going on")
+
+    def _tick(self) -> None:
+        """Let the alerts' clocks run: what is due now is done now."""
+        if time.monotonic() < self._next_tick_secs or self._stopping.is_set():
+            return
+        self._next_tick_secs = time.monotonic() + TICK_SECS
+        try:
+            if not self._desk.is_due(self._database, datetime.now(UTC)):
+                return
+            with self._database.write() as connection:
+                worked = self._desk.tick(connection, datetime.now(UTC))
+        except SQLAlchemyError as error:
+            _log.warning("alerts cannot be looked at", reason=_reason(error))
+            return
+        self._spread(worked)
 
     def _gather(self, first: _Letter) -> tuple[list[_Letter], _Item]:
         """Return a batch, and the item that ended it if that was no message."""
@@ -225,6 +260,7 @@ class Collector:
         self._counts["events"] += changed.events
         self._counts["dead_letters"] += changed.dead_letters
         self._publish_watermarks(changed.watermarks)
+        self._publish_answers(changed)
         self._publish_alerts(changed.alerts)
         self._tell(changed)
 
@@ -265,12 +301,10 @@ class Collector:
 
     def _remind(self) -> None:
         """Publish all that is retained once more."""
-        alerts = tables.alerts.c
         try:
             marks = self._database.watermarks()
             with self._database.read() as connection:
-                query = select(alerts.tenant, alerts.site, alerts.aisle).distinct()
-                aisles = [AisleKey(*row) for row in connection.execute(query)]
+                aisles = read_aisles(connection)
         except SQLAlchemyError as error:
             _log.warning("database cannot be read", reason=_reason(error))
             return
@@ -288,6 +322,13 @@ class Collector:
             watermark = Watermark(epoch=mark.epoch, sequence=mark.sequence)
             connection.publish_retained(mark.node.watermark, watermark.to_json())
 
+    def _publish_answers(self, changed: Changed) -> None:
+        connection = self._connection
+        if connection is None:
+            return  # who gets no answer asks again, with the same action id
+        for member, answer in changed.answers:
+            connection.publish(member.answers, answer.to_json())
+
     def _publish_alerts(self, aisles: Iterable[AisleKey]) -> None:
         with self._publishing_alerts:
             connection = self._connection
@@ -295,12 +336,11 @@ class Collector:
                 return
             for aisle in aisles:
                 try:
-                    rows = self._database.open_alerts(aisle)
+                    with self._database.read() as reading:
+                        message = read_message(reading, aisle, datetime.now(UTC))
                 except SQLAlchemyError as error:
                     _log.warning("database cannot be read", reason=_reason(error))
                     return
-                alerts = tuple(AlertRow.from_row(row).to_wire() for row in rows)
-                message = OpenAlerts(aisle=aisle.aisle, time=datetime.now(UTC), alerts=alerts)
                 connection.publish_retained(topics.open_alerts(*aisle), message.to_json())
 
     def _tell(self, changed: Changed) -> None:

@@ -7,7 +7,10 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
+from central.alert_settings import AlertSettings, HomeAssistant, Recipient, Store
 from central.broker_settings import BrokerSettings
+from shelf.planogram import Planogram
+from shelf.planogram_file import load_planogram
 from shelf.settings import Settings, load_settings, with_paths_from
 from shelf.topics import name_fault
 
@@ -61,6 +64,10 @@ class Central(Settings):
     http: Http = Field(default_factory=Http, description="The web pages.")
     planograms: tuple[AislePlanogram, ...] = Field((), description="Planograms by aisle.")
     looks: tuple[Look, ...] = Field((), description="Pictures of cameras, where they exist.")
+    alerts: AlertSettings = Field(default_factory=AlertSettings, description="Times of alerts.")
+    stores: tuple[Store, ...] = Field((), description="Opening hours of stores.")
+    people: tuple[Recipient, ...] = Field((), description="Who is pushed to.")
+    home_assistant: HomeAssistant | None = Field(None, description="MQTT discovery, if wanted.")
 
     @field_validator("planograms")
     @classmethod
@@ -73,6 +80,22 @@ class Central(Settings):
             seen.add(key)
         return planograms
 
+    @field_validator("stores")
+    @classmethod
+    def _check_stores(cls, stores: tuple[Store, ...]) -> tuple[Store, ...]:
+        names = [f"{store.tenant}/{store.site}" for store in stores]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"expected each store once, got {twice} twice")
+        return stores
+
+    @field_validator("people")
+    @classmethod
+    def _check_people(cls, people: tuple[Recipient, ...]) -> tuple[Recipient, ...]:
+        names = [person.name for person in people]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"expected each name once, got {twice} twice")
+        return people
+
 
 def load_central(path: Path) -> Central:
     """Read ``path``; relative paths in it become absolute. Raises `shelf.errors.ConfigError`."""
@@ -82,3 +105,11 @@ def load_central(path: Path) -> Central:
     if url.startswith(SQLITE):
         url = f"{SQLITE}{folder / url.removeprefix(SQLITE)}"
     return central.model_copy(update={"database_url": url})
+
+
+def load_planograms(central: Central) -> dict[tuple[str, str], dict[str, Planogram]]:
+    """Return the configured planograms by site and aisle; raises `shelf.errors.PlanogramError`."""
+    planograms: dict[tuple[str, str], dict[str, Planogram]] = {}
+    for item in central.planograms:
+        planograms.setdefault((item.tenant, item.site), {})[item.aisle] = load_planogram(item.file)
+    return planograms

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -19,7 +18,6 @@ from sqlalchemy import (
     func,
     inspect,
     select,
-    update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
@@ -90,34 +88,6 @@ class Database:
         """Give a connection in a transaction: committed at the end, or not at all."""
         with self._writing_engine.begin() as connection:
             yield connection
-
-    def open_alerts(self, aisle: AisleKey) -> list[dict[str, Any]]:
-        """Return the aisle's open alerts, by slot, as column names to values."""
-        alerts = tables.alerts
-        query = (
-            select(alerts)
-            .where(
-                alerts.c.tenant == aisle.tenant,
-                alerts.c.site == aisle.site,
-                alerts.c.aisle == aisle.aisle,
-                alerts.c.closed_utc.is_(None),
-            )
-            .order_by(alerts.c.slot)
-        )
-        with self.read() as connection:
-            return [row._asdict() for row in connection.execute(query)]
-
-    def close_alert(self, alert: str, reason: str, at_utc: datetime) -> AisleKey | None:
-        """Close an open alert (staff said so); return its aisle, or None when none was open."""
-        alerts = tables.alerts
-        with self.write() as connection:
-            row = connection.execute(
-                update(alerts)
-                .where(alerts.c.alert == alert, alerts.c.closed_utc.is_(None))
-                .values(closed_utc=at_utc, closed_reason=reason, updated_utc=at_utc)
-                .returning(alerts.c.tenant, alerts.c.site, alerts.c.aisle)
-            ).one_or_none()
-        return AisleKey(*row) if row else None
 
     def watermarks(self) -> dict[str, tuple[int, int]]:
         """Return ``(epoch, sequence)`` by source, of the epoch last written to."""

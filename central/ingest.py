@@ -15,13 +15,16 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from central import tables
+from central.alerts import CameraChanged, Input, NodeChanged
 from central.database import AisleKey, Database, insert_new, upsert
+from central.desk import Actor, Desk, SiteKey, Worked
 from central.intake import (
     Camera,
     Dead,
     DroppedEvent,
     EvidenceEvent,
     Numbered,
+    PersonsAction,
     Received,
     Snapshot,
     StateEvent,
@@ -36,8 +39,9 @@ from central.slot_writes import (
     changes_of_snapshot,
     write_changes,
 )
-from shelf.topics import Node
-from shelf.wire import OutboxDropped, type_of
+from shelf.states import CameraState
+from shelf.topics import Node, StaffMember
+from shelf.wire import OutboxDropped, StaffAnswer, type_of
 
 _DROPPED_TYPE = type_of(OutboxDropped(first=0, last=0, reason="full"))
 
@@ -73,6 +77,8 @@ class Changed:
     nodes: frozenset[Node] = frozenset()
     events: int = 0
     dead_letters: int = 0
+    answers: tuple[tuple[StaffMember, StaffAnswer], ...] = ()
+    pushes: int = 0
 
     @property
     def is_visible(self) -> bool:
@@ -95,6 +101,8 @@ def merge(parts: Iterable[Changed]) -> Changed:
             nodes=merged.nodes | part.nodes,
             events=merged.events + part.events,
             dead_letters=merged.dead_letters + part.dead_letters,
+            answers=merged.answers + part.answers,
+            pushes=merged.pushes + part.pushes,
         )
     return merged
 
@@ -102,8 +110,10 @@ def merge(parts: Iterable[Changed]) -> Changed:
 class Ingest:
     """Writes batches. One per database, used by one thread."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, desk: Desk | None = None) -> None:
+        """Without a ``desk`` the alerts of all sites go by the default rules."""
         self._database = database
+        self._desk = desk or Desk()
         self._streams: dict[Stream, Committed] = {}
         self._pending: Pending = {}
 
@@ -113,7 +123,7 @@ class Ingest:
             work = _Batch(connection, self._streams, self._pending)
             for received in batch:
                 work.take(received)
-            changed = work.write()
+            changed = work.write(self._desk)
         self._streams.update(work.streams)
         self._pending = work.pending
         return changed
@@ -123,7 +133,7 @@ class Ingest:
         with self._database.write() as connection:
             work = _Batch(connection, self._streams, self._pending)
             work.take_dead(_dead(received, reason))
-            changed = work.write()
+            changed = work.write(self._desk)
         self._streams.update(work.streams)
         return changed
 
@@ -155,6 +165,7 @@ class _Batch:
         self._changes: list[Change] = []
         self._nodes: dict[Node, dict[str, Any]] = {}
         self._cameras: dict[tuple[Node, str], dict[str, Any]] = {}
+        self._actions: list[tuple[PersonsAction, datetime]] = []
 
     def take(self, received: Received) -> None:
         """Sort one message into what is to be written."""
@@ -177,6 +188,8 @@ class _Batch:
                 key = (meaning.node, meaning.snapshot.aisle, meaning.snapshot.bay)
                 if key in self.pending or len(self.pending) < MAX_PENDING_SNAPSHOTS:
                     self.pending[key] = meaning
+            case PersonsAction():
+                self._actions.append((meaning, received.received_utc))
             case Dead():
                 self.take_dead(meaning)
 
@@ -201,13 +214,13 @@ class _Batch:
             }
         )
 
-    def write(self) -> Changed:
-        """Write all and say what has changed."""
+    def write(self, desk: Desk) -> Changed:
+        """Write all, with what the alerts make of it, and say what has changed."""
         for key, snapshot in list(self.pending.items()):
             if self._is_complete(snapshot):
                 self._changes += changes_of_snapshot(snapshot)
                 del self.pending[key]
-        slots, aisles = write_changes(self._connection, self._changes)
+        written = write_changes(self._connection, self._changes)
         insert_new(self._connection, tables.events, self._events)
         insert_new(self._connection, tables.evidence, self._evidence)
         upsert(self._connection, tables.nodes, list(self._nodes.values()))
@@ -224,17 +237,49 @@ class _Batch:
             for (source, epoch), committed in self.streams.items()
         ]
         upsert(self._connection, tables.watermarks, marks)
+        worked, answers = self._work(desk, written)
         return Changed(
             watermarks=tuple(
                 Watermarked(Node.from_source(source), epoch, committed.watermark)
                 for (source, epoch), committed in self.streams.items()
             ),
-            slots=frozenset(slots),
-            alerts=frozenset(aisles),
+            slots=frozenset(change.row.key for change in written),
+            alerts=frozenset(worked.aisles),
             nodes=frozenset(self._nodes) | {node for node, _ in self._cameras},
             events=len(self._events),
             dead_letters=len(self._dead),
+            answers=tuple(answers),
+            pushes=worked.pushes,
         )
+
+    def _work(
+        self, desk: Desk, written: Sequence[Change]
+    ) -> tuple[Worked, list[tuple[StaffMember, StaffAnswer]]]:
+        """Let the alert engine take what this batch holds."""
+        worked, answers = Worked(), []
+        inputs: dict[SiteKey, list[Input]] = {}
+        for node, row in self._nodes.items():
+            is_online = row["state"] == "online"
+            inputs.setdefault((node.tenant, node.site), []).append(
+                NodeChanged(node.node, is_online)
+            )
+        for (node, camera), row in self._cameras.items():
+            state = CameraState(row["state"])
+            inputs.setdefault((node.tenant, node.site), []).append(
+                CameraChanged(node.node, camera, state)
+            )
+        for change in written:
+            place = (change.row.tenant, change.row.site)
+            inputs.setdefault(place, []).append(change.row.sighting(change.event_id))
+        if inputs and self._received_utc is not None:
+            worked.add(desk.advance(self._connection, inputs, self._received_utc))
+        for meaning, received_utc in self._actions:
+            member = meaning.member
+            actor = Actor(member.person, frozenset({(member.tenant, member.site)}))
+            done = desk.act(self._connection, actor, [meaning.action], received_utc)
+            answers += [(member, answer) for answer in done.answers]
+            worked.add(done)
+        return worked, answers
 
     def _take_event(
         self,

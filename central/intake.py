@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shelf.slots import SlotId
-from shelf.topics import Node, UpTopic, parse_up
+from shelf.topics import Node, StaffMember, UpTopic, parse_up
 from shelf.wire import (
     BaySnapshot,
     CameraStatus,
@@ -20,6 +20,7 @@ from shelf.wire import (
     OutboxDropped,
     SlotChanged,
     SlotEvidence,
+    StaffAction,
     parse,
 )
 
@@ -111,11 +112,31 @@ class Snapshot:
     snapshot: BaySnapshot
 
 
-Meaning = StateEvent | EvidenceEvent | DroppedEvent | Status | Camera | Snapshot | Dead | None
+@dataclass(frozen=True, slots=True)
+class PersonsAction:
+    """What a person does about an alert."""
+
+    member: StaffMember
+    action: StaffAction
+
+
+Meaning = (
+    StateEvent
+    | EvidenceEvent
+    | DroppedEvent
+    | Status
+    | Camera
+    | Snapshot
+    | PersonsAction
+    | Dead
+    | None
+)
 
 
 def understand(received: Received) -> Meaning:
-    """Return what a message under ``up/`` means; None for one that nobody needs here."""
+    """Return what a node's or a person's message means; None for one that nobody needs here."""
+    if received.topic.split("/")[3:4] == ["_staff"]:
+        return _action(received)
     try:
         topic = parse_up(received.topic)
     except ValueError as error:
@@ -137,6 +158,14 @@ def understand(received: Received) -> Meaning:
     except InvalidMessageError as error:
         return Dead(received, str(error), _number(topic, received.payload))
     return Dead(received, f"topic: expected evt, status, cam or state, got {received.topic!r}")
+
+
+def _action(received: Received) -> Meaning:
+    try:
+        member = StaffMember.from_actions(received.topic)
+        return PersonsAction(member, parse(StaffAction, received.payload))
+    except (ValueError, InvalidMessageError) as error:
+        return Dead(received, str(error))
 
 
 def _status(payload: bytes) -> NodeStatus:

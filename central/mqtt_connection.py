@@ -21,7 +21,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from central.broker_settings import BrokerSettings
 from central.intake import Received
 from shelf.broker import FIVE_REFUSED, Version
-from shelf.topics import ALL_UP
+from shelf.topics import ALL_STAFF_ACTIONS, ALL_UP
 
 CONNECT_TIMEOUT_SECS = 10.0
 SESSION_EXPIRY_SECS = 14 * 24 * 3600
@@ -97,7 +97,7 @@ class Connection:
             raise VersionRefusedError(FIVE_REFUSED)
         if self._answer.is_failure:
             raise NotConnectedError(f"refused: {self._answer}")
-        self._client.subscribe(ALL_UP, qos=1)
+        self._client.subscribe([(ALL_UP, 1), (ALL_STAFF_ACTIONS, 1)])
 
     def acknowledge(self, number: int) -> None:
         """Tell the broker that a message need not come again. Does nothing after the end."""
@@ -108,6 +108,11 @@ class Connection:
         """Publish for whoever subscribes now or later. Does nothing after the end."""
         if not self.ended.is_set():
             self._client.publish(topic, payload, qos=1, retain=True)
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        """Publish for whoever listens now. Does nothing after the end."""
+        if not self.ended.is_set():
+            self._client.publish(topic, payload, qos=1)
 
     def close(self) -> None:
         """Disconnect; the broker keeps the session."""

@@ -1,17 +1,16 @@
-"""New slot states and the alerts that follow from them, written in the caller's transaction."""
+"""New slot states, written in the caller's transaction."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
-from sqlalchemy import Connection, Row, Table, select, tuple_
+from sqlalchemy import Connection, select, tuple_
 
 from central import tables
-from central.alerts import AlertRow, SlotRow, decide
-from central.database import AisleKey, upsert
+from central.database import upsert
 from central.intake import Snapshot, StateEvent
+from central.slot_rows import SlotRow
 from shelf.states import State
 
 SlotKey = tuple[str, str, str, str]
@@ -51,6 +50,7 @@ def change_of_event(meaning: StateEvent) -> Change:
         confidence=change.confidence,
         reason=change.reason,
         found=[item.model_dump(mode="json", exclude_none=True) for item in change.found],
+        camera=change.camera,
         planogram=change.planogram,
         source=event.source,
         epoch=event.epoch,
@@ -79,6 +79,7 @@ def changes_of_snapshot(meaning: Snapshot) -> Iterator[Change]:
             confidence=slot.confidence,
             reason=None,
             found=[],
+            camera=None,
             planogram=snapshot.planogram,
             source=node.source,
             epoch=snapshot.epoch,
@@ -89,33 +90,20 @@ def changes_of_snapshot(meaning: Snapshot) -> Iterator[Change]:
         yield Change(row, f"snapshot:{node.source}/{number}/{row.aisle}/{row.slot}", True)
 
 
-def write_changes(
-    connection: Connection, changes: Sequence[Change]
-) -> tuple[set[SlotKey], set[AisleKey]]:
-    """Write the changes that are newer than what is known, in order, and their alerts.
-
-    Returns the slots whose state, and the aisles whose alerts, have changed.
-    """
+def write_changes(connection: Connection, changes: Sequence[Change]) -> list[Change]:
+    """Write the changes that are newer than what is known, and return those, in order."""
     keys = sorted({change.row.key for change in changes})
     states = _load_states(connection, keys)
-    open_alerts = _load_open_alerts(connection, keys)
-    slots: dict[SlotKey, SlotRow] = {}
-    alerts: dict[str, AlertRow] = {}
+    written: list[Change] = []
     for change in changes:
         row = _resolve(change, states.get(change.row.key))
         if row is None:
             continue
-        states[row.key] = slots[row.key] = row
-        for alert in decide(open_alerts.get(row.key), row, change.event_id):
-            alerts[alert.alert] = alert
-            if alert.closed_utc is None:
-                open_alerts[row.key] = alert
-            else:
-                del open_alerts[row.key]
-    upsert(connection, tables.slot_states, [row.to_row() for row in slots.values()])
-    upsert(connection, tables.alerts, [row.to_row() for row in alerts.values()])
-    aisles = {AisleKey(alert.tenant, alert.site, alert.aisle) for alert in alerts.values()}
-    return set(slots), aisles
+        states[row.key] = row
+        written.append(replace(change, row=row))
+    newest = {change.row.key: change.row for change in written}
+    upsert(connection, tables.slot_states, [row.to_row() for row in newest.values()])
+    return written
 
 
 def _resolve(change: Change, known: SlotRow | None) -> SlotRow | None:
@@ -130,26 +118,16 @@ def _resolve(change: Change, known: SlotRow | None) -> SlotRow | None:
     if (row.state, row.sku) == (known.state, known.sku):
         return None
     name = known.name if row.sku == known.sku else None
-    return replace(row, previous=known.state, name=name)
+    return replace(row, previous=known.state, name=name, camera=known.camera)
 
 
 def _load_states(connection: Connection, keys: Sequence[SlotKey]) -> dict[SlotKey, SlotRow]:
-    rows = (
-        SlotRow.from_row(row._asdict()) for row in _rows_of(connection, tables.slot_states, keys)
-    )
-    return {row.key: row for row in rows}
-
-
-def _load_open_alerts(connection: Connection, keys: Sequence[SlotKey]) -> dict[SlotKey, AlertRow]:
-    rows = (AlertRow.from_row(row._asdict()) for row in _rows_of(connection, tables.alerts, keys))
-    return {row.key: row for row in rows}
-
-
-def _rows_of(connection: Connection, table: Table, keys: Sequence[SlotKey]) -> Iterator[Row[Any]]:
-    columns = table.c
+    states: dict[SlotKey, SlotRow] = {}
+    columns = tables.slot_states.c
     place = tuple_(columns.tenant, columns.site, columns.aisle, columns.slot)
     for start in range(0, len(keys), KEYS_A_QUERY):
-        query = select(table).where(place.in_(keys[start : start + KEYS_A_QUERY]))
-        if "closed_utc" in columns:
-            query = query.where(columns.closed_utc.is_(None))
-        yield from connection.execute(query)
+        query = select(tables.slot_states).where(place.in_(keys[start : start + KEYS_A_QUERY]))
+        for found in connection.execute(query):
+            row = SlotRow.from_row(found._asdict())
+            states[row.key] = row
+    return states

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     Dialect,
@@ -17,10 +18,11 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    Text,
     TypeDecorator,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 metadata = MetaData()
 
@@ -105,6 +107,7 @@ slot_states = Table(
     Column("confidence", Float, nullable=False),
     _text("reason", nullable=True),
     Column("found", JSON, nullable=False),
+    _text("camera", nullable=True),
     _text("planogram"),
     _text("source"),
     Column("epoch", BigInteger, nullable=False),
@@ -145,11 +148,89 @@ alerts = Table(
     _text("reason", nullable=True),
     Column("found", JSON, nullable=False),
     _text("evidence", nullable=True),
+    _text("node"),
+    _text("camera"),
+    _text("phase"),
+    _text("by", nullable=True),
+    _time("phase_utc"),
+    _time("until_utc", nullable=True),
+    _text("held_by", nullable=True),
+    Column("is_blind", Boolean, nullable=False),
+    _time("active_utc"),
+    Column("turn", Integer, nullable=False),
+    Column("escalated", Integer, nullable=False),
+    _time("notified_utc", nullable=True),
+    Column("steps", Integer, nullable=False),
+    Column("undo", JSON(none_as_null=True)),
     Index("alerts_by_place", "tenant", "site", "aisle", "slot", "closed_utc"),
     Index("alerts_by_opening", "opened_utc"),
+    Index("alerts_by_closing", "tenant", "site", "closed_utc"),
 )
-"""Problems that staff solve. ``alert`` is the id of the event that opened it, ``evidence``
-the id of the event of its present state; an alert is open while ``closed_utc`` is null."""
+"""Problems that staff solve, as `central.alerts.Alert`. ``alert`` is the id of the event that
+opened it, ``evidence`` the id of the event of its present state; an alert is open while
+``closed_utc`` is null."""
+
+alert_steps = Table(
+    "alert_steps",
+    metadata,
+    _key("alert"),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    _text("step"),
+    _time("time_utc"),
+    _text("by", nullable=True),
+    _text("detail", nullable=True),
+    _text("action", nullable=True),
+)
+"""The life of each alert: every step with its time, from 1."""
+
+alert_sites = Table(
+    "alert_sites",
+    metadata,
+    _key("tenant"),
+    _key("site"),
+    _text("version"),
+    _time("due_utc", nullable=True),
+    Column("memory", Text, nullable=False),
+    Index("alert_sites_by_due", "due_utc"),
+)
+"""What the alert engine remembers of a site beside its alerts. ``version`` is new with each
+write; at ``due_utc`` something happens by itself."""
+
+staff_actions = Table(
+    "staff_actions",
+    metadata,
+    _key("action"),
+    _text("alert"),
+    _text("kind"),
+    _text("person"),
+    _text("undoes", nullable=True),
+    _time("at_utc", nullable=True),
+    _time("received_utc"),
+    _text("outcome"),
+    _text("detail"),
+)
+"""Every action of a person with its answer, so that one sent twice is done once."""
+
+pushes = Table(
+    "pushes",
+    metadata,
+    _key("push"),
+    _text("tenant"),
+    _text("site"),
+    _text("person"),
+    _text("kind"),
+    _text("aisle", nullable=True),
+    Column("alerts", JSON, nullable=False),
+    _time("created_utc"),
+    _text("state"),
+    Column("attempts", Integer, nullable=False),
+    _time("next_utc"),
+    _time("ended_utc", nullable=True),
+    _text("error", nullable=True),
+    Index("pushes_by_next", "state", "next_utc"),
+)
+"""Messages to people: ``queued`` until ``sent``, ``pointless`` (solved before it could be
+sent) or ``dead`` (given up; ``error`` says why)."""
 
 nodes = Table(
     "nodes",

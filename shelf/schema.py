@@ -39,6 +39,7 @@ def _schema_text(model: type[BaseModel]) -> str:
 
 def _asyncapi() -> dict[str, Any]:
     node = topics.Node("tenant", "site", "node")
+    member = topics.StaffMember("tenant", "site", "person")
     channels = {
         "status": (node.status, "receive", ["node-status"], "Birth and last will; retained."),
         "events": (
@@ -71,8 +72,15 @@ def _asyncapi() -> dict[str, Any]:
             ["open-alerts"],
             "Open staff alerts of an aisle; retained.",
         ),
+        "actions": (
+            member.actions,
+            "receive",
+            ["staff-action"],
+            "What a person does about an alert; never retained.",
+        ),
+        "answers": (member.answers, "send", ["staff-answer"], "What became of an action."),
     }
-    names = ("tenant", "site", "node", "aisle", "bay", "camera")
+    names = ("tenant", "site", "node", "aisle", "bay", "camera", "person")
     document: dict[str, Any] = {
         "asyncapi": "3.0.0",
         "info": {

@@ -15,6 +15,9 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 ALL_UP = f"{ROOT}/+/+/+/up/#"
 """What a collector subscribes to."""
 
+ALL_STAFF_ACTIONS = f"{ROOT}/+/_staff/+/actions/+"
+"""What a collector subscribes to for the actions of people."""
+
 
 def name_fault(text: str) -> str:
     """Return what is wrong with ``text`` as one topic level, or an empty string."""
@@ -119,6 +122,43 @@ def parse_up(topic: str) -> UpTopic:
 def open_alerts(tenant: str, site: str, aisle: str) -> str:
     """Open staff alerts of one aisle, retained."""
     return f"{ROOT}/{tenant}/_staff/{site}/alerts/{aisle}"
+
+
+@dataclass(frozen=True, slots=True)
+class StaffMember:
+    """Who acts over MQTT; raises ``ValueError`` for a name unfit for a topic.
+
+    ``person`` is the client's user name at the broker, whose access list lets it write to no
+    other topic.
+    """
+
+    tenant: str
+    site: str
+    person: str
+
+    def __post_init__(self) -> None:
+        for level in ("tenant", "site", "person"):
+            fault = name_fault(getattr(self, level))
+            if fault:
+                raise ValueError(f"{level}: expected {fault}, got {getattr(self, level)!r}")
+
+    @property
+    def actions(self) -> str:
+        """What the person does about alerts, never retained."""
+        return f"{ROOT}/{self.tenant}/_staff/{self.site}/actions/{self.person}"
+
+    @property
+    def answers(self) -> str:
+        """What became of that."""
+        return f"{ROOT}/{self.tenant}/_staff/{self.site}/answers/{self.person}"
+
+    @classmethod
+    def from_actions(cls, topic: str) -> StaffMember:
+        """Return who writes to ``topic``; raises ``ValueError`` when nobody does."""
+        parts = topic.split("/")
+        if len(parts) != 7 or (parts[3], parts[5]) != ("_staff", "actions"):
+            raise ValueError(f"expected {ROOT}/tenant/_staff/site/actions/person, got {topic!r}")
+        return cls(parts[2], parts[4], parts[6])
 
 
 def kpi(tenant: str, scope: str, identity: str) -> str:

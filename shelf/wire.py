@@ -179,6 +179,26 @@ class CameraStatus(Message):
     calibration_score: Share | None = None
 
 
+class AlertPhase(StrEnum):
+    """Where an alert stands between the camera's word and the camera's word."""
+
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    CLAIMED = "claimed"
+    DONE = "done"
+    NO_STOCK = "no_stock"
+    CLOSED = "closed"
+
+
+class AlertStep(Message):
+    """One step in the life of an alert: what happened, when, and by whom."""
+
+    step: str
+    time: AwareDatetime
+    by: str | None = None
+    detail: str | None = None
+
+
 class OpenAlert(Message):
     """One problem that staff have to solve."""
 
@@ -193,14 +213,69 @@ class OpenAlert(Message):
     confidence: Share
     reason: str | None = None
     found: tuple[FoundItem, ...] = ()
+    phase: AlertPhase = AlertPhase.OPEN
+    by: str | None = Field(None, description="Who brought it into this phase.")
+    until: AwareDatetime | None = Field(None, description="When this phase lapses by itself.")
+    held_by: str | None = Field(
+        None, description="What keeps it silent: camera, reset or closed (the store)."
+    )
+    steps: tuple[AlertStep, ...] = Field((), description="Its life so far, in order.")
 
 
 class OpenAlerts(Message):
-    """All open alerts of one aisle."""
+    """All open alerts of one aisle, and those that were closed within the last hour."""
 
     aisle: str
     time: AwareDatetime
     alerts: tuple[OpenAlert, ...]
+    closed: tuple[OpenAlert, ...] = ()
+
+
+class ActionKind(StrEnum):
+    """What a person says of an alert."""
+
+    ACKNOWLEDGE = "acknowledge"
+    CLAIM = "claim"
+    DONE = "done"
+    NO_STOCK = "no_stock"
+    WRONG_ALARM = "wrong_alarm"
+    UNDO = "undo"
+
+
+ActionId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
+"""Made by the client, once for each action: sent again, the action is not done again."""
+
+
+class StaffAction(Message):
+    """What a person does about an alert."""
+
+    action: ActionId
+    alert: str
+    kind: ActionKind
+    undoes: ActionId | None = Field(None, description="The action that an undo takes back.")
+    at: AwareDatetime | None = Field(None, description="When, by the client's clock.")
+
+
+class ActionOutcome(StrEnum):
+    """What became of a `StaffAction`."""
+
+    APPLIED = "applied"
+    UNCHANGED = "unchanged"
+    TAKEN = "taken"
+    CLOSED = "closed"
+    TOO_LATE = "too_late"
+    UNKNOWN = "unknown"
+    FOREIGN = "foreign"
+    INVALID = "invalid"
+
+
+class StaffAnswer(Message):
+    """The answer to one `StaffAction`; ``detail`` says why, for a person."""
+
+    action: str
+    alert: str
+    outcome: ActionOutcome
+    detail: str = ""
 
 
 MESSAGES: dict[str, type[Message]] = {
@@ -210,6 +285,8 @@ MESSAGES: dict[str, type[Message]] = {
     "bay-snapshot": BaySnapshot,
     "camera-status": CameraStatus,
     "open-alerts": OpenAlerts,
+    "staff-action": StaffAction,
+    "staff-answer": StaffAnswer,
 }
 """Every message that is not an event's data, by the name of its schema."""
 

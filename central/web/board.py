@@ -1,12 +1,12 @@
-"""From rows and planograms to what the page says: pure, and without the time of day.
+"""From rows and planograms to what the page says: pure.
 
-Because nothing here depends on the moment of rendering (the browser counts the ages), the same
-rows give the same page, and a part is sent to a browser only when it says something else.
+Only the order of the alerts depends on the moment of rendering (the browser counts the ages),
+so a part is sent to a browser only when it says something else or in another order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -15,8 +15,7 @@ from central.web.drawing import DrawnBay, DrawnSlot, Weight, draw, without_plano
 from central.web.notices import Notice, notices_of, watched_by
 from central.web.rows import AlertRow, SiteRows, SlotRow
 from shelf import PlannedSlot, Planogram, SlotId, State
-
-_SEVERITY = {State.OUT_OF_STOCK: 0, State.MISPLACED: 1, State.LOW: 2}
+from shelf.wire import AlertPhase
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,13 @@ class AlertCard:
     place: str
     headline: str
     found: str
+    phase: str = ""
     open_for: str = ""
+
+    @property
+    def can_be_done(self) -> bool:
+        """True until somebody has said that it is."""
+        return self.row.phase is not AlertPhase.DONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +105,15 @@ class Board:
 
 
 def build_board(
-    rows: SiteRows, planograms: Mapping[str, Planogram], broker_fault: str | None = None
+    rows: SiteRows,
+    planograms: Mapping[str, Planogram],
+    rank: Callable[[AlertRow], float],
+    broker_fault: str | None = None,
 ) -> Board:
     """Return the page of one site; ``planograms`` are by aisle.
 
-    ``broker_fault`` says why no news can come, or is None while it can.
+    ``rank`` says how urgent an alert is: the highest comes first. ``broker_fault`` says why no
+    news can come, or is None while it can.
     """
     by_aisle = _slots_by_aisle(rows, planograms)
     names = product_names(rows, planograms)
@@ -115,7 +124,7 @@ def build_board(
     seen = [slot for slot in all_slots if slot.state is not State.UNKNOWN]
     available = sum(slot.state.is_available for slot in seen)
     cards = [_card(row, names) for row in rows.open_alerts]
-    cards.sort(key=lambda card: _rank(card.row, planograms))
+    cards.sort(key=lambda card: (-rank(card.row), card.row.opened_utc, card.row.id))
     summary = Summary(
         slots=len(all_slots),
         seen=len(seen),
@@ -170,15 +179,6 @@ def headline(state: State, seen: int, expected: int) -> str:
     return words.STATE_WORDS[state]
 
 
-def _rank(row: AlertRow, planograms: Mapping[str, Planogram]) -> tuple[float, int, float]:
-    """Planned priority first, then severity, then the newest."""
-    try:
-        priority = planograms[row.aisle].slot(row.slot).priority
-    except KeyError:
-        priority = 1.0
-    return -priority, _SEVERITY.get(row.state, 3), -row.opened_utc.timestamp()
-
-
 def _card(row: AlertRow, names: Mapping[str, str]) -> AlertCard:
     return AlertCard(
         row=row,
@@ -186,6 +186,7 @@ def _card(row: AlertRow, names: Mapping[str, str]) -> AlertCard:
         place=words.place(row.aisle, row.slot),
         headline=headline(row.state, row.facings_seen, row.facings_expected),
         found=found_in_words(row, names),
+        phase=words.phase(row.phase, row.by, row.held_by),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from time import monotonic
 from urllib.parse import urlencode
 
@@ -14,7 +15,9 @@ from starlette.concurrency import run_in_threadpool
 
 from central.config import Look
 from central.database import Database
+from central.desk import RulesOf, default_rules
 from central.web import words
+from central.web.access import User
 from central.web.board import (
     BayView,
     Board,
@@ -26,7 +29,7 @@ from central.web.board import (
 )
 from central.web.live import BEAT_SECS, Changes, Parts
 from central.web.queries import read_site, read_sites
-from central.web.rows import Site, SlotRow
+from central.web.rows import AlertRow, Site, SlotRow
 from shelf import Planogram, SlotId, State
 
 Planograms = Mapping[Site, Mapping[str, Planogram]]
@@ -52,8 +55,10 @@ class Pages:
         planograms: Planograms,
         changes: Changes,
         broker_fault: Callable[[], str | None],
+        rules_of: RulesOf = default_rules,
     ) -> None:
         """``broker_fault`` says why no news can come, or None while it can."""
+        self._rules_of = rules_of
         self._broker_fault = broker_fault
         self._database = database
         self._planograms = planograms
@@ -93,7 +98,13 @@ class Pages:
         """Return what the page says of ``site``."""
         with self._database.read() as connection:
             rows = read_site(connection, site)
-        return build_board(rows, self._planograms.get(site, {}), self._broker_fault())
+        planograms = self._planograms.get(site, {})
+        return build_board(rows, planograms, self.ranker(site), self._broker_fault())
+
+    def ranker(self, site: Site) -> Callable[[AlertRow], float]:
+        """Return how urgent alerts of ``site`` are, as of now."""
+        weights, now = self._rules_of(site.tenant, site.site).weights, datetime.now(UTC)
+        return lambda row: weights.rank(row, now)
 
     def draw_parts(self, site: Site) -> Parts:
         """Return each part of the page as HTML; each bay is one, after the place it goes to."""
@@ -121,7 +132,9 @@ class Pages:
             self._bays[key] = bay, html
         return html
 
-    def draw_page(self, site: Site, sites: list[Site], parts: Parts, looks: list[Look]) -> str:
+    def draw_page(
+        self, site: Site, sites: list[Site], parts: Parts, looks: list[Look], user: User
+    ) -> str:
         """Return the whole page."""
         context = {
             "site": site,
@@ -129,6 +142,7 @@ class Pages:
             "query": query_of(site),
             "parts": {name: Markup(html) for name, html in _with_bays(parts).items()},
             "looks": looks,
+            "user": user,
         }
         return self._render("page.html", context)
 

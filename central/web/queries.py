@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Table, select, union
+from sqlalchemy import Connection, RowMapping, Select, Table, select, union
 
 from central import tables
 from central.web.rows import (
     AlertRow,
     CameraRow,
+    DeadPush,
     FoundProduct,
     NodeRow,
     Site,
@@ -19,9 +20,14 @@ from central.web.rows import (
     SlotRow,
 )
 from shelf import CameraState, SlotId, State
+from shelf.topics import Node
+from shelf.wire import AlertPhase
 
 CLOSED_ALERTS = 10
 """How many of the last closed alerts are shown."""
+
+DEAD_PUSHES = 100
+"""How many of the last messages that could not be sent are told."""
 
 
 class Moment(StrEnum):
@@ -80,6 +86,53 @@ def read_picture(connection: Connection, event_id: str, moment: Moment) -> bytes
     return picture
 
 
+def read_alert_site(connection: Connection, alert: str) -> Site | None:
+    """Return the site of an alert, or None when there is no such alert."""
+    columns = tables.alerts.c
+    row = connection.execute(
+        select(columns.tenant, columns.site).where(columns.alert == alert)
+    ).one_or_none()
+    return Site(row.tenant, row.site) if row else None
+
+
+def read_alert(connection: Connection, alert: str) -> AlertRow | None:
+    """Return one alert, open or closed."""
+    query = _alert_query().where(tables.alerts.c.alert == alert)
+    row = connection.execute(query).mappings().one_or_none()
+    return _alert(row) if row else None
+
+
+def read_dead_pushes(connection: Connection) -> list[DeadPush]:
+    """Return the last messages to people that were given up, the newest first."""
+    pushes = tables.pushes
+    query = (
+        select(pushes)
+        .where(pushes.c.state == "dead")
+        .order_by(pushes.c.created_utc.desc())
+        .limit(DEAD_PUSHES)
+    )
+    return [
+        DeadPush(
+            row.push,
+            Site(row.tenant, row.site),
+            row.person,
+            row.kind,
+            tuple(row.alerts),
+            row.created_utc,
+            row.attempts,
+            row.error or "",
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def read_picture_sites(connection: Connection, event_id: str) -> set[Site]:
+    """Return the sites that a picture's event came from."""
+    query = select(tables.events.c.source).where(tables.events.c.id == event_id).distinct()
+    nodes = [Node.from_source(source) for source in connection.execute(query).scalars()]
+    return {Site(node.tenant, node.site) for node in nodes}
+
+
 def _of_site(connection: Connection, table: Table, site: Site) -> Iterator[RowMapping]:
     query = select(table).where(table.c.tenant == site.tenant, table.c.site == site.site)
     yield from connection.execute(query).mappings()
@@ -89,16 +142,8 @@ def _alerts(
     connection: Connection, site: Site
 ) -> tuple[tuple[AlertRow, ...], tuple[AlertRow, ...]]:
     """Return open alerts, and the last closed ones, newest first."""
-    alerts, evidence = tables.alerts, tables.evidence
-    query = (
-        select(
-            alerts,
-            evidence.c.event_id.label("picture"),
-            evidence.c.before.is_not(None).label("has_before"),
-        )
-        .outerjoin(evidence, evidence.c.event_id == alerts.c.evidence)
-        .where(alerts.c.tenant == site.tenant, alerts.c.site == site.site)
-    )
+    alerts = tables.alerts
+    query = _alert_query().where(alerts.c.tenant == site.tenant, alerts.c.site == site.site)
     is_open = alerts.c.closed_utc.is_(None)
     opened = query.where(is_open).order_by(alerts.c.opened_utc.desc())
     closed = query.where(~is_open).order_by(alerts.c.closed_utc.desc()).limit(CLOSED_ALERTS)
@@ -106,6 +151,16 @@ def _alerts(
         tuple(_alert(row) for row in connection.execute(opened).mappings()),
         tuple(_alert(row) for row in connection.execute(closed).mappings()),
     )
+
+
+def _alert_query() -> Select[Any]:
+    """Select alerts, each with whether there are pictures of it."""
+    alerts, evidence = tables.alerts, tables.evidence
+    return select(
+        alerts,
+        evidence.c.event_id.label("picture"),
+        evidence.c.before.is_not(None).label("has_before"),
+    ).outerjoin(evidence, evidence.c.event_id == alerts.c.evidence)
 
 
 def _found(items: Sequence[Mapping[str, Any]] | None) -> tuple[FoundProduct, ...]:
@@ -147,4 +202,10 @@ def _alert(row: RowMapping) -> AlertRow:
         closed_reason=row["closed_reason"],
         picture=row["picture"],
         has_before=bool(row["has_before"]),
+        phase=AlertPhase(row["phase"]),
+        phase_utc=row["phase_utc"],
+        by=row["by"],
+        until_utc=row["until_utc"],
+        held_by=row["held_by"],
+        notified_utc=row["notified_utc"],
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shelf import CameraState, SlotId, State
+from shelf.wire import AlertPhase
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -58,6 +59,8 @@ class AlertRow:
     """One alert. ``id`` is the event that opened it; ``closed_utc`` is None while it is open.
 
     ``picture`` is the id of the event whose pictures show it, or None when there are none.
+    ``phase`` holds since ``phase_utc``, by ``by``, until ``until_utc``; ``held_by`` says what
+    keeps the alert from being told (camera, reset, closed).
     """
 
     id: str
@@ -77,6 +80,12 @@ class AlertRow:
     closed_reason: str | None = None
     picture: str | None = None
     has_before: bool = False
+    phase: AlertPhase = AlertPhase.OPEN
+    phase_utc: datetime | None = None
+    by: str | None = None
+    until_utc: datetime | None = None
+    held_by: str | None = None
+    notified_utc: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +106,20 @@ class CameraRow:
     state: CameraState
     since_utc: datetime
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadPush:
+    """A message to a person that was given up."""
+
+    push: str
+    site: Site
+    person: str
+    kind: str
+    alerts: tuple[str, ...]
+    created_utc: datetime
+    attempts: int
+    error: str
 
 
 @dataclass(frozen=True, slots=True)

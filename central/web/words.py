@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from shelf import CameraState, SlotId, State
+from shelf.wire import AlertPhase
 
 STATE_WORDS = {
     State.STOCKED: "Stocked",
@@ -25,10 +26,30 @@ CAMERA_WORDS = {
 
 CLOSED_WORDS = {
     "stocked": "",
-    "done": ", marked as done",
+    "wrong_alarm": ", a wrong alarm",
     "replanned": ", until another product was planned",
 }
 """What ended an alert, after "open 5 min"."""
+
+
+PHASE_WORDS = {
+    AlertPhase.ACKNOWLEDGED: "Seen by {by}",
+    AlertPhase.CLAIMED: "Claimed by {by}",
+    AlertPhase.DONE: "Done, says {by}; waiting for the camera",
+    AlertPhase.NO_STOCK: "None in the back, says {by}",
+}
+
+HELD_WORDS = {
+    "closed": "Not told: the store is closed",
+    "reset": "Not told: the aisle is being rebuilt",
+    "camera": "Not told: the camera cannot see it at present",
+}
+
+
+def phase(phase: AlertPhase, by: str | None, held_by: str | None) -> str:
+    """What stands between an alert and its end: ``Claimed by anna``; empty while it is open."""
+    words = [PHASE_WORDS[phase].format(by=by or "somebody")] if phase in PHASE_WORDS else []
+    return ". ".join([*words, HELD_WORDS[held_by]] if held_by in HELD_WORDS else words)
 
 
 def place(aisle: str, slot: SlotId) -> str:

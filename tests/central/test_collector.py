@@ -8,7 +8,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +17,27 @@ from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
 from central import tables
+from central.alerts import Rules, Times
 from central.broker import EmbeddedBroker
 from central.broker_settings import BrokerSettings
 from central.collector import Collector
 from central.database import Database
+from central.desk import Actor, Desk
 from shelf.states import State
-from shelf.topics import Node
-from shelf.wire import Event, Facings, SlotChanged, type_of
+from shelf.topics import Node, StaffMember
+from shelf.wire import (
+    ActionKind,
+    ActionOutcome,
+    Event,
+    Facings,
+    SlotChanged,
+    StaffAction,
+    type_of,
+)
 
 NODE = Node("acme", "s1", "e1")
 ALERTS = "shelf/v1/acme/_staff/s1/alerts/a12"
+ANNA = StaffMember("acme", "s1", "anna")
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
@@ -75,7 +86,7 @@ class FakeNode:
         self._client = Client(CallbackAPIVersion.VERSION2, client_id="fake-node")
         self._client.on_message = self._hear
         self._client.on_connect = lambda client, *_: client.subscribe(
-            [(NODE.watermark, 1), (ALERTS, 1)]
+            [(NODE.watermark, 1), (ALERTS, 1), (ANNA.answers, 1)]
         )
         self._client.connect(broker.host, broker.port)
         self._client.loop_start()
@@ -111,6 +122,9 @@ class FakeNode:
         )
         info = self._client.publish(NODE.events("a12"), event.to_json(), qos=1)
         info.wait_for_publish(10)
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        self._client.publish(topic, payload, qos=1).wait_for_publish(10)
 
     def hear(self, topic: str, fits: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
         """Return the first message on ``topic`` that ``fits``; earlier ones are dropped."""
@@ -167,10 +181,50 @@ def test_open_alerts_are_published(
         (alert,) = message["alerts"]
         assert (alert["slot"], alert["state"]) == ("a12/b01/s1/p01", "out_of_stock")
         before = len(calls)
-        assert collector.close_alert(alert["alert"], "done")
-        node.hear(ALERTS, lambda message: not message["alerts"])
+        action = StaffAction(action="phone-1-1", alert=alert["alert"], kind=ActionKind.DONE)
+        (answer,) = collector.act(Actor("anna"), [action])
+        assert answer.outcome is ActionOutcome.APPLIED
+        message = node.hear(ALERTS, lambda message: message["alerts"][0]["phase"] == "done")
+        (alert,) = message["alerts"]
+        assert (alert["by"], [step["step"] for step in alert["steps"]]) == (
+            "anna",
+            ["opened", "done"],
+        )
         assert len(calls) == before + 1
-        assert not collector.close_alert(alert["alert"], "done")
+        node.send(2, State.STOCKED)
+        message = node.hear(ALERTS, lambda message: not message["alerts"])
+        assert message["closed"][0]["steps"][-1]["step"] == "stocked"
+
+
+def test_people_act_over_mqtt(database: Database, settings: BrokerSettings, node: FakeNode) -> None:
+    """The topic says who; the answer comes back, the same one for the same action."""
+    with running(Collector(database, settings)):
+        node.send(1, State.OUT_OF_STOCK)
+        node.hear_watermark(1)
+        action = StaffAction(action="phone-2-1", alert=f"id-{node.epoch}-1", kind=ActionKind.CLAIM)
+        for is_first in (True, False):
+            node.publish(ANNA.actions, action.to_json())
+            answer = node.hear(ANNA.answers, lambda message: message["action"] == "phone-2-1")
+            assert answer["outcome"] == "applied"
+            if is_first:
+                message = node.hear(ALERTS, lambda message: "anna" in str(message["alerts"]))
+                assert message["alerts"][0]["phase"] == "claimed"
+    assert database.count(tables.staff_actions) == 1
+
+
+def test_alerts_have_their_clock(
+    database: Database, settings: BrokerSettings, node: FakeNode
+) -> None:
+    """What nobody sends happens all the same: a claim that ends."""
+    rules = Rules(times=Times(claimed=timedelta(seconds=0.2)))
+    with running(Collector(database, settings, Desk(lambda *_: rules))) as collector:
+        node.send(1, State.OUT_OF_STOCK)
+        node.hear_watermark(1)
+        name = f"id-{node.epoch}-1"
+        collector.act(
+            Actor("anna"), [StaffAction(action="phone-3-1", alert=name, kind=ActionKind.CLAIM)]
+        )
+        node.hear(ALERTS, lambda message: "lapsed" in str(message) and name in str(message))
 
 
 def test_nothing_is_acknowledged_that_is_not_committed(

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import StatementError
 
 from central import tables
-from central.database import AisleKey, Database, DatabaseError, insert_new, upsert
+from central.database import Database, DatabaseError, insert_new, upsert
 
 NOW = datetime(2026, 11, 21, 12, 30, 0, 125000, tzinfo=UTC)
 
@@ -28,31 +28,6 @@ def database(tmp_path: Path) -> Iterator[Database]:
 def node_row(**changes: Any) -> dict[str, Any]:
     row = {"tenant": "acme", "site": "s1", "node": "e1", "state": "online", "time_utc": NOW}
     return {**row, "epoch": 1, "version": "0.1", **changes}
-
-
-def alert_row(**changes: Any) -> dict[str, Any]:
-    row = {
-        "alert": "id-1",
-        "tenant": "acme",
-        "site": "s1",
-        "aisle": "a12",
-        "slot": "b01/s1/p01",
-        "state": "low",
-        "sku": "1001",
-        "name": None,
-        "since_utc": NOW,
-        "opened_utc": NOW,
-        "updated_utc": NOW,
-        "closed_utc": None,
-        "closed_reason": None,
-        "facings_expected": 4,
-        "facings_seen": 1,
-        "confidence": 0.9,
-        "reason": None,
-        "found": [],
-        "evidence": "id-1",
-    }
-    return {**row, **changes}
 
 
 def test_rows_outlive_a_restart(tmp_path: Path) -> None:
@@ -131,17 +106,6 @@ def test_a_reader_sees_one_state(database: Database) -> None:
     assert database.count(tables.nodes) == 1
 
 
-def test_an_alert_is_closed_once(database: Database) -> None:
-    """Closing says which aisle has changed, and says None for what is not open."""
-    aisle = AisleKey("acme", "s1", "a12")
-    with database.write() as connection:
-        upsert(connection, tables.alerts, [alert_row(), alert_row(alert="x", aisle="a13")])
-    assert [row["alert"] for row in database.open_alerts(aisle)] == ["id-1"]
-    assert database.close_alert("id-1", "done", NOW) == aisle
-    assert database.close_alert("id-1", "done", NOW) is None
-    assert database.open_alerts(aisle) == []
-
-
 def test_the_watermark_of_a_source_is_that_of_its_last_epoch(database: Database) -> None:
     """After a new epoch the old watermark is history."""
     later = NOW + timedelta(seconds=1)
@@ -176,5 +140,5 @@ def test_tables_of_another_version_are_refused(tmp_path: Path) -> None:
     with database.write() as connection:
         connection.execute(tables.schema.update().values(version=99))
     database.close()
-    with pytest.raises(DatabaseError, match="version 1, found 99"):
+    with pytest.raises(DatabaseError, match="version 2, found 99"):
         Database.open(url)

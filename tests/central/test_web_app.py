@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,15 @@ from starlette.testclient import TestClient
 from web_rows import NOW, planogram, stored_alert, stored_slot
 
 from central import tables
+from central.alerts import ResetAnnounced
 from central.config import Look
 from central.database import Database, insert_new
+from central.desk import Actor, SiteKey
 from central.web.app import make_app
 from central.web.live import Changes
 from central.web.pages import Pages
 from central.web.rows import Site
+from shelf.wire import ActionOutcome, StaffAction, StaffAnswer
 
 EVIL = "<script>alert('x')</script>"
 SITE = Site("demo", "s0001")
@@ -190,7 +193,7 @@ class FakeCollector:
     def __init__(self) -> None:
         self.is_connected = True
         self.detail = ""
-        self.closed: list[tuple[str, str]] = []
+        self.acted: list[tuple[Actor, StaffAction]] = []
         self._listeners: list[Callable[[], None]] = []
 
     def on_commit(self, call: Callable[[], None]) -> None:
@@ -200,9 +203,15 @@ class FakeCollector:
         for call in self._listeners:
             call()
 
-    def close_alert(self, alert: str, reason: str) -> bool:
-        self.closed.append((alert, reason))
-        return alert == "e1"
+    def act(self, actor: Actor, actions: Sequence[StaffAction]) -> list[StaffAnswer]:
+        self.acted += [(actor, action) for action in actions]
+        return [
+            StaffAnswer(action=a.action, alert=a.alert, outcome=ActionOutcome.APPLIED)
+            for a in actions
+        ]
+
+    def announce_reset(self, site: SiteKey, reset: ResetAnnounced) -> None:
+        raise NotImplementedError
 
 
 def test_a_commit_of_the_collector_redraws(database: Database) -> None:
@@ -225,25 +234,30 @@ def test_a_lost_broker_is_said(database: Database) -> None:
         assert client.get("/healthz").json() == {"status": "ok", "broker": "connection refused"}
 
 
+DONE = {"actions": [{"action": "phone-1-1", "alert": "e1", "kind": "done"}]}
+
+
 @pytest.mark.parametrize(
-    ("headers", "status"),
+    ("site", "token", "status"),
     [
-        ({"X-Requested-With": "shelfwatch"}, 204),
-        ({"X-Requested-With": "shelfwatch", "Sec-Fetch-Site": "same-origin"}, 204),
-        ({"X-Requested-With": "shelfwatch", "Sec-Fetch-Site": "cross-site"}, 403),
-        ({}, 403),
+        ("same-origin", True, 200),
+        (None, True, 200),
+        ("cross-site", True, 403),
+        ("same-origin", False, 403),
+        (None, False, 403),
     ],
 )
-def test_only_the_page_can_close_an_alert(
-    database: Database, headers: dict[str, str], status: int
+def test_only_the_page_can_act(
+    database: Database, site: str | None, token: bool, status: int
 ) -> None:
-    """Another site's form can send neither header."""
+    """Another site's form can neither read the token nor send the header."""
     collector = FakeCollector()
     with TestClient(make_app(database, {}, collector=collector)) as client:
-        assert client.post("/alerts/e1/done", headers=headers).status_code == status
-        assert collector.closed == ([("e1", "done")] if status == 204 else [])
-        missing = client.post("/alerts/e9/done", headers={"X-Requested-With": "shelfwatch"})
-        assert missing.status_code == 404
+        headers = {"X-CSRF-Token": client.get("/api/me").json()["csrf"]} if token else {}
+        headers |= {"Sec-Fetch-Site": site} if site else {}
+        answer = client.post("/api/actions", headers=headers, json=DONE)
+        assert answer.status_code == status
+        assert len(collector.acted) == (status == 200)
 
 
 def test_only_the_bay_that_changed_is_sent_again(database: Database) -> None:

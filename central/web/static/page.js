@@ -195,20 +195,38 @@ function openPicture(link) {
   viewer.showModal();
 }
 
-async function closeAlert(button) {
+// crypto.randomUUID is not there on plain http, which is what a store's network often has.
+function newActionId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+async function sendDone(button) {
   button.disabled = true;
-  const answer = await fetch(`/alerts/${encodeURIComponent(button.dataset.done)}/done`, {
+  button.dataset.action ||= newActionId(); // sent again, it is not done again
+  const action = {
+    action: button.dataset.action,
+    alert: button.dataset.done,
+    kind: "done",
+    at: new Date(Date.now() + serverAhead).toISOString(),
+  };
+  const answer = await fetch("/api/actions", {
     method: "POST",
-    headers: { "X-Requested-With": "shelfwatch" },
+    headers: { "Content-Type": "application/json", "X-CSRF-Token": body.dataset.csrf },
+    body: JSON.stringify({ actions: [action] }),
   }).catch(() => null);
-  if (answer && (answer.ok || answer.status === 404)) return; // the next news takes it away
+  if (answer && answer.ok) {
+    const [said] = (await answer.json()).answers;
+    spoken.textContent = said.detail;
+    return; // the next news shows what has become of it
+  }
   button.disabled = false;
   spoken.textContent = button.textContent = "Not saved; try again";
 }
 
 document.addEventListener("click", (event) => {
   const done = event.target.closest("[data-done]");
-  if (done) return closeAlert(done);
+  if (done) return sendDone(done);
   const picture = event.target.closest("a.picture");
   if (picture) {
     event.preventDefault();
