@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,7 +23,13 @@ from detector.training.views import View
 
 if TYPE_CHECKING:
     from detector.model import Detector
+    from detector.training.dataset import LabelledPicture
     from detector.training.evaluate import Collected
+
+
+#: The pictures with the most mistakes, at the thresholds in use.
+MISTAKES = "mistakes.jpg"
+MISTAKE_PICTURES = 12
 
 
 class PictureSide(StrEnum):
@@ -122,6 +128,7 @@ def evaluate(
         typer.echo(f"{key:32} {figures[key]:.3g}")
     if out is not None:
         _write(out, loaded, figures, collected)
+        _write_mistakes(out / MISTAKES, loaded, chosen)
     if update_card:
         place = manifest_path_of(SHIPPED_MODELS / DEFAULT_MODEL if model is None else model)
         card = place.parent / loaded.manifest.card
@@ -176,4 +183,14 @@ def _write(
         raise TrainingError(
             f"--out: expected a folder that can be written, found {out}: {error.strerror}"
         ) from error
-    typer.echo(f"{out}: figures.json, precision_recall.png, recall_by_size.png")
+    typer.echo(f"{out}: figures.json, precision_recall.png, recall_by_size.png, {MISTAKES}")
+
+
+def _write_mistakes(path: Path, detector: Detector, pictures: Sequence[LabelledPicture]) -> None:
+    from detector.training.sheet import MISTAKE_LEGEND, contact_sheet, mistake_tile, write_sheet
+
+    looked = tracker("mistakes")(pictures)
+    counted = [mistake_tile(one, detector.detect(one.image_bgr)) for one in looked]
+    counted.sort(key=lambda pair: -pair[0])
+    tiles = [tile for _, tile in counted[:MISTAKE_PICTURES]]
+    write_sheet(contact_sheet(tiles, MISTAKE_LEGEND), path)

@@ -7,7 +7,7 @@ file: an empty file says that nothing is there. A picture without a file was not
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ import yaml
 from detector.boxes import FloatArray
 from detector.errors import TrainingError
 from detector.pictures import PICTURE_SUFFIXES
-from detector.training.labels import cut_to_picture
+from detector.training.labels import PictureLabels, cut_to_picture
 from detector.training.tally import Tally
 
 #: Names that a class list may have; boxes of the last are not read.
@@ -123,6 +123,27 @@ def read_yolo_file(
         )
         for name, boxes in rows.items()
     }
+
+
+def write_drafts(labels: Iterable[PictureLabels], folder: Path) -> int:
+    """YOLO text files of the labels and their class list, for a drawing tool to correct.
+
+    Returns how many. Moved beside the pictures (or into ``labels/``) once they are right, they
+    are hand labels. Unsure boxes are left out.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "classes.txt").write_text(f"{PRODUCT}\n{GAP}\n", encoding="utf-8")
+    count = 0
+    for one in labels:
+        lines = []
+        for class_id, boxes in enumerate((one.products, one.gaps)):
+            for x1, y1, x2, y2 in [] if boxes is None else boxes / np.array([*one.size_px] * 2):
+                place = f"{(x1 + x2) / 2:.6f} {(y1 + y2) / 2:.6f} {x2 - x1:.6f} {y2 - y1:.6f}"
+                lines.append(f"{class_id} {place}\n")
+        path = folder / f"{Path(one.picture).stem}.txt"
+        path.write_text("".join(lines), encoding="utf-8")
+        count += 1
+    return count
 
 
 def _parse(line: str) -> tuple[int, list[float]] | None:

@@ -36,6 +36,10 @@ def autolabel(
     sheet: Annotated[
         Path | None, typer.Option(help="Picture to write: some of the pictures with their boxes.")
     ] = None,
+    drafts: Annotated[
+        Path | None,
+        typer.Option(help="Folder to write the boxes to as YOLO files, for a drawing tool."),
+    ] = None,
     val_share: Annotated[
         float, typer.Option(min=0, max=0.5, help="Share of the scenes for choosing thresholds.")
     ] = 0.07,
@@ -52,7 +56,7 @@ def autolabel(
     """
     from detector.model import PRODUCT, Detector
     from detector.training.autolabel import AutolabelSettings, label_folders
-    from detector.training.hand_labels import open_folder
+    from detector.training.hand_labels import open_folder, write_drafts
     from detector.training.tally import Tally
 
     named = _named_classes(classes or [], folders)
@@ -93,6 +97,8 @@ def autolabel(
         typer.echo(line)
     if sheet is not None:
         _write_sheet(labels, opened, sheet)
+    if drafts is not None:
+        typer.echo(f"{drafts}: {write_drafts(labels, drafts)} label files to correct")
 
 
 def summary(labels: Sequence[PictureLabels]) -> list[str]:
@@ -133,21 +139,14 @@ def _named_classes(given: Sequence[str], folders: Sequence[Path]) -> dict[str, t
     return named
 
 
-def _write_sheet(labels: Sequence[PictureLabels], folders: Sequence[Any], sheet: Path) -> None:
-    import cv2
-
+def _write_sheet(labels: Sequence[PictureLabels], folders: Sequence[Any], path: Path) -> None:
     from detector.pictures import read_picture
     from detector.training.dataset import LabelledPicture, spread
-    from detector.training.sheet import contact_sheet
+    from detector.training.sheet import LABEL_LEGEND, contact_sheet, label_tile, write_sheet
 
     paths = {name: path for folder in folders for name, path in folder.pictures().items()}
     mine = sorted((one for one in labels if one.picture in paths), key=lambda one: one.picture)
     chosen = spread(mine, SHEET_PICTURES)
-    drawn = contact_sheet([LabelledPicture(read_picture(paths[o.picture]), o) for o in chosen])
-    try:
-        written = cv2.imwrite(str(sheet), drawn)
-    except cv2.error:
-        written = False
-    if not written:
-        raise TrainingError(f"--sheet: expected a .jpg or .png that can be written, found {sheet}")
-    typer.echo(f"{sheet}: {len(chosen)} pictures to look at")
+    tiles = [label_tile(LabelledPicture(read_picture(paths[o.picture]), o)) for o in chosen]
+    write_sheet(contact_sheet(tiles, LABEL_LEGEND), path)
+    typer.echo(f"{path}: {len(chosen)} pictures to look at")

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -37,54 +36,12 @@ from detector.training.network import (
     read_checkpoint,
     write_checkpoint,
 )
+from detector.training.progress import Checkpoint, Progress, Watch, learning_rate
 from detector.training.recipe import Stage, TrainRecipe, changed_fields
-from detector.training.validation import Validation, ValidationScore
+from detector.training.validation import Validation
 
 #: What a run's folder holds beside its weights: one JSON object a checkpoint.
 LOG_NAME = "log.jsonl"
-
-
-@dataclass(slots=True)
-class Progress:
-    """Where a run is; ``seen`` crops, ``step`` and ``elapsed_secs`` count from the stage's start.
-
-    ``losses``: running means of box, class and edge loss. ``best_ap50``: of the best checkpoint,
-    -1 before the first.
-    """
-
-    stage: int = 0
-    step: int = 0
-    seen: int = 0
-    elapsed_secs: float = 0.0
-    losses: Sequence[float] = (0.0, 0.0, 0.0)
-    learning_rate: float = 0.0
-    checkpoints: int = 0
-    best_ap50: float = -1.0
-    finished: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """What is told and logged at a checkpoint. ``score`` None: there are no validation pictures."""
-
-    stage: str
-    progress: Progress
-    share_done: float
-    score: ValidationScore | None
-    best: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Watch:
-    """How a caller follows a run and ends it.
-
-    ``step(stage, share, progress)`` after each step, ``checkpoint`` after each measurement;
-    ``should_stop`` is asked before each step: True saves everything and returns.
-    """
-
-    step: Callable[[Stage, float, Progress], None] = lambda _stage, _share, _progress: None
-    checkpoint: Callable[[Checkpoint], None] = lambda _checkpoint: None
-    should_stop: Callable[[], bool] = lambda: False
 
 
 def train(
@@ -111,13 +68,6 @@ def train(
     else:
         run.start()
     return run.go()
-
-
-def learning_rate(stage: Stage, step: int, share_done: float) -> float:
-    """Linear warm-up in steps, then a cosine over the share of the budget that has passed."""
-    cosine = 0.5 * (1 + math.cos(math.pi * min(share_done, 1.0)))
-    rate = stage.learning_rate * (stage.final_share + (1 - stage.final_share) * cosine)
-    return rate * min(1.0, (step + 1) / max(stage.warmup_steps, 1))
 
 
 class _Run:
@@ -242,7 +192,7 @@ class _Run:
             optimiser.step()
             place.step, place.seen = place.step + 1, place.seen + bucket.batch
             place.elapsed_secs = before + time.monotonic() - began
-            place.losses = _running_mean(place, losses)
+            place.add_losses(losses.detach().cpu().tolist())
             self._average(stage)
             share = _share_done(stage, place, crops)
             self.watch.step(stage, share, place)
@@ -264,7 +214,7 @@ class _Run:
         stage = self.recipe.stages[self.place.stage]
         told = Checkpoint(stage.name, self.place, share, score, best)
         with (self.out / LOG_NAME).open("a", encoding="utf-8") as lines:
-            lines.write(json.dumps(_record(told)) + "\n")
+            lines.write(json.dumps(told.record()) + "\n")
         self.watch.checkpoint(told)
 
     def _save(self, optimiser: torch.optim.Optimizer | None = None) -> None:
@@ -314,15 +264,6 @@ def _share_done(stage: Stage, place: Progress, crops: int | None) -> float:
     return place.elapsed_secs / (stage.minutes * 60)
 
 
-def _running_mean(place: Progress, losses: torch.Tensor) -> tuple[float, float, float]:
-    new = losses.detach().cpu().tolist()
-    weight = max(0.02, 1 / place.step)
-    box, kind, edge = (
-        old + weight * (one - old) for old, one in zip(place.losses, new, strict=True)
-    )
-    return box, kind, edge
-
-
 def _largest_px(recipe: TrainRecipe) -> int:
     return max(bucket.size_px for stage in recipe.stages for bucket in stage.buckets)
 
@@ -330,23 +271,3 @@ def _largest_px(recipe: TrainRecipe) -> int:
 def _fingerprint(pictures: Sequence[LabelledPicture]) -> str:
     lines = sorted(picture.labels.to_json() for picture in pictures)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
-
-
-def _record(told: Checkpoint) -> dict[str, Any]:
-    place = told.progress
-    box, kind, edge = place.losses
-    record: dict[str, Any] = {
-        "stage": told.stage,
-        "share_done": round(told.share_done, 4),
-        "elapsed_minutes": round(place.elapsed_secs / 60, 2),
-        "crops": place.seen,
-        "learning_rate": place.learning_rate,
-        "box_loss": round(box, 4),
-        "class_loss": round(kind, 4),
-        "edge_loss": round(edge, 4),
-        "best": told.best,
-    }
-    if told.score is not None:
-        for name, value in asdict(told.score).items():
-            record[f"val_{name}"] = None if math.isnan(value) else round(value, 4)
-    return record

@@ -20,7 +20,7 @@ from detector.training.command_parts import (
 )
 
 if TYPE_CHECKING:
-    from detector.training.train import Checkpoint, Watch
+    from detector.training.progress import Checkpoint, Watch
 
 #: What a shell reports of a program that Ctrl-C ended.
 INTERRUPTED = 130
@@ -66,7 +66,7 @@ def train(
     typer.echo(f"{len(chosen)} pictures to train, {len(validation)} to validate, from {begin}")
     if not validation:
         typer.echo("no pictures on the side val: the last weights count as the best ones")
-    with _stop_flag() as stopped, _progress(stopped) as watch:
+    with stop_flag() as stopped, _progress(stopped) as watch:
         best = run(parsed, chosen, validation, out, resume=resume, watch=watch)
     if stopped():
         typer.echo(f"stopped and saved; the same command with --resume goes on in {out}")
@@ -132,7 +132,7 @@ def export(
 
 
 @contextmanager
-def _stop_flag() -> Iterator[Callable[[], bool]]:
+def stop_flag() -> Iterator[Callable[[], bool]]:
     """Whether Ctrl-C or a terminate signal has come; a second one ends at once."""
     came: list[int] = []
     kinds = signal.SIGINT, signal.SIGTERM
@@ -157,7 +157,7 @@ def _progress(stopped: Callable[[], bool]) -> Iterator[Watch]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from detector.training.train import Watch
+    from detector.training.progress import Watch
 
     console = Console(stderr=True)
     columns = (

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from detector.detections import Detections
 from detector.errors import TrainingError
 from detector.training.autolabel import (
     AutolabelSettings,
@@ -14,8 +15,15 @@ from detector.training.autolabel import (
 )
 from detector.training.dataset import LabelledPicture
 from detector.training.hand_labels import open_folder
-from detector.training.labels import read_labels
-from detector.training.sheet import GAP_BGR, PRODUCT_BGR, contact_sheet
+from detector.training.labels import PictureLabels, read_labels
+from detector.training.sheet import (
+    GAP_BGR,
+    LABEL_LEGEND,
+    PRODUCT_BGR,
+    contact_sheet,
+    label_tile,
+    mistake_tile,
+)
 from detector.training.tally import Tally
 
 SETTINGS = AutolabelSettings()
@@ -150,7 +158,29 @@ def test_the_sheet_shows_what_was_found(tmp_path):
     (folder / "p0.txt").write_text("0 .2 .2 .1 .1\n")
     labels = label(folder, tmp_path / "labels.jsonl", teacher, named=("gap",))
     pictures = [LabelledPicture(cv2.imread(str(tmp_path / one.picture)), one) for one in labels]
-    sheet = contact_sheet(pictures, columns=2)
+    sheet = contact_sheet([label_tile(one) for one in pictures], LABEL_LEGEND, columns=2)
     below_legend = sheet[60:]
     for colour in (PRODUCT_BGR, GAP_BGR):
         assert (below_legend == colour).all(axis=2).sum() > 100
+
+
+def test_mistakes_are_what_was_missed_and_what_is_wrong():
+    """Not what was found, nor what lies where the labels are unsure."""
+    labels = PictureLabels(
+        "a.png",
+        (300, 200),
+        np.array([[0, 0, 40, 40], [100, 0, 140, 40]], np.float32),
+        np.array([[200, 0, 240, 40]], np.float32),
+        None,
+    )
+    boxes = [[0, 0, 40, 38], [202, 0, 238, 40], [0, 100, 40, 140], [100, 100, 140, 140]]
+    found = Detections(
+        np.array(boxes, np.float32),
+        np.full(4, 0.9, np.float32),
+        np.array([0, 0, 0, 1]),
+        ("product", "gap"),
+    )
+    picture = LabelledPicture(np.zeros((200, 300, 3), np.uint8), labels)
+    count, tile = mistake_tile(picture, found)
+    assert count == 2
+    assert tile.caption == "a.png  1 missed, 1 wrong"

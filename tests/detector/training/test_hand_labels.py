@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from detector.errors import TrainingError
-from detector.training.hand_labels import open_folder, read_yolo_file
+from detector.training.hand_labels import open_folder, read_yolo_file, write_drafts
+from detector.training.labels import PictureLabels
 from detector.training.tally import Tally
 
 
@@ -93,3 +94,15 @@ def test_a_folder_without_pictures_is_refused(tmp_path):
         open_folder(tmp_path)
     with pytest.raises(TrainingError, match="expected a folder"):
         open_folder(tmp_path / "none")
+
+
+def test_drafts_are_read_back_as_they_were(tmp_path):
+    """What a drawing tool opens, and what it leaves untouched, stays the same box."""
+    box, gap = np.array([[10, 20, 60, 80]], np.float32), np.array([[90, 0, 200, 100]], np.float32)
+    none = np.zeros((0, 4), np.float32)
+    labels = PictureLabels("mine/a.png", (200, 100), box, none, gap)
+    assert write_drafts([labels], tmp_path) == 1
+    found = read_yolo_file(tmp_path / "a.txt", (200, 100), ("product", "gap"), Tally())
+    assert found["product"] == pytest.approx(box, abs=0.01)
+    assert found["gap"] == pytest.approx(gap, abs=0.01)
+    assert (tmp_path / "classes.txt").read_text() == "product\ngap\n"
