@@ -127,6 +127,15 @@ def foot_shadow(item: Item, pose: Pose, camera: Camera) -> Sprite | None:
     return shadow_on_quad(camera.canvas_px(floor), 0.55, 6 * scale)
 
 
+def seam_shadow(item: Item, pose: Pose, camera: Camera) -> Sprite | None:
+    """Return the dark line where a unit stands on another."""
+    half, z = item.size_mm[0] / 2, pose.z_mm + 2
+    x1, x2, y = pose.x_mm - half, pose.x_mm + half, pose.y_mm
+    line = np.array([[x1, y + 3, z], [x2, y + 3, z], [x2, y - 5, z], [x1, y - 5, z]])
+    scale = camera.px_per_mm((pose.x_mm, y, z))
+    return shadow_on_quad(camera.canvas_px(line), 0.6, 2.5 * scale)
+
+
 def _corners(item: Item, pose: Pose, depth_mm: float) -> Floats:
     """Return (8,3): front then back, each from the top left clockwise, in the aisle."""
     half, height = item.size_mm[0] / 2 * 0.985, item.size_mm[1] * 0.985

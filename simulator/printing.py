@@ -25,6 +25,10 @@ from simulator.pictures import ARTISTS, star
 Pixels = NDArray[np.uint8]
 
 
+WIDE = 1.8
+"""Fronts that are so much wider than high have a layout of their own."""
+
+
 @dataclass(frozen=True)
 class Print:
     """A printed front with the colours that its other sides take up."""
@@ -51,6 +55,8 @@ def draw_print(
     if flavour is not None:
         main, second, accent = flavoured((main, second, accent), flavour)
     picture = gradient(shape, mix(main, (255, 255, 255), 0.12), mix(main, (0, 0, 0), 0.1))
+    if flavour is not None and width > WIDE * height:
+        return _wide_print(picture, name, (main, second, accent), random, flavour)
     _field(picture, second, accent, random)
     brand, font = brand_word(random), int(random.choice(FONTS))
     top = float(random.uniform(0.06, 0.2)) * height
@@ -72,6 +78,35 @@ def draw_print(
     _name(picture, name, random, (main, second))
     if random.random() < 0.4:
         _badge(picture, accent, random)
+    return Print(picture, main, second, brand, font)
+
+
+def _wide_print(
+    picture: Pixels,
+    name: str,
+    colours: tuple[Colour, Colour, Colour],
+    random: np.random.Generator,
+    flavour: np.random.Generator,
+) -> Print:
+    """Print on a low and wide front: the brand at the left, the picture at the right."""
+    height, width = picture.shape[:2]
+    main, second, accent = colours
+    cut = float(random.uniform(0.55, 0.7))
+    points = [(width * cut, 0), (width, 0), (width, height), (width * (cut - 0.08), height)]
+    cv2.fillPoly(picture, [np.array(points, np.int32)], second, cv2.LINE_AA)
+    brand, font = brand_word(random), int(random.choice(FONTS))
+    _logo(
+        picture,
+        brand,
+        font,
+        (width * 0.05, height * 0.12, width * 0.52, height * 0.62),
+        colours,
+        random,
+    )
+    ink = readable_on(main)
+    text_in(picture, name, (width * 0.05, height * 0.68, width * 0.52, height * 0.9), ink, 0)
+    artist = ARTISTS[int(flavour.integers(0, len(ARTISTS)))]
+    artist(picture, width * 0.8, height * 0.5, height * 0.38, accent, flavour)
     return Print(picture, main, second, brand, font)
 
 

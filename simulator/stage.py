@@ -12,7 +12,15 @@ from shelf import Shelf
 from simulator import fixture
 from simulator.furniture import Furniture
 from simulator.geometry import Camera
-from simulator.items import Item, Tidiness, foot_shadow, front_area_px, item_sprite, pose_of
+from simulator.items import (
+    Item,
+    Tidiness,
+    foot_shadow,
+    front_area_px,
+    item_sprite,
+    pose_of,
+    seam_shadow,
+)
 from simulator.layout import BayPlace, Facing, FacingId, facings_of_shelf, tops_of_shelf
 from simulator.package import seed_of
 from simulator.sprite import Clip, Owners, Pixels, Sprite, cut, overlap, paint
@@ -198,7 +206,8 @@ class Stage:
         if known is None:
             facing = self.facings[key]
             pose = pose_of(item, facing, self._seed, self._tidiness)
-            shadow = foot_shadow(item, pose, self.camera) if key.level == 0 else None
+            draw_shadow = foot_shadow if key.level == 0 else seam_shadow
+            shadow = draw_shadow(item, pose, self.camera)
             body = item_sprite(item, pose, self.camera, NOBODY)
             known = []
             if body is not None and overlap(body.box, self._whole):

@@ -6,7 +6,7 @@ and one brand, and some of them are near twins.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,13 +22,13 @@ BOARD_MM = 70.0
 _DEPARTMENTS = """
 breakfast | flakes 165-195 250-300 1; granola 140-165 220-260 1; oats 140-160 220-260 1;
             cocoa 95-120 150-190 1; tea 100-135 120-150 1; honey 78-92 110-140 1;
-            jam 74-86 105-125 1; bars 140-180 34-46 3
+            jam 74-86 105-125 1; bars 140-180 38-50 3
 pantry    | penne 115-140 200-230 1; rice 120-140 190-230 1; beans 74-84 105-118 2;
             soup 74-84 105-118 2; oil 72-90 260-300 1; ketchup 66-80 180-220 1;
             mustard 66-80 100-125 1; sauce 72-84 220-260 1; tuna 84-96 60-70 3
 snacks    | chips 140-190 200-270 1; crisps 130-165 190-230 1; nuts 95-120 140-175 1;
             cookies 75-110 160-220 1; crackers 120-150 150-200 1; wafers 60-85 130-170 1;
-            biscuits 170-210 48-62 3; bars 150-175 34-44 4
+            biscuits 170-210 48-62 3; bars 150-175 38-50 3
 cooler    | juice 76-92 210-270 1; milk 78-92 220-260 1; cola 66-84 200-260 1;
             water 66-82 210-250 1; lemonade 62-70 112-125 2; pesto 66-78 85-110 1;
             pickles 74-84 105-130 1
@@ -38,7 +38,7 @@ household | shampoo 66-90 190-240 1; cleaner 78-98 240-290 1; tissues 105-125 11
 """By department: what is sold, width and height of a package in mm, how many are stacked."""
 
 _FLAVOURS = """
-Classic Original Vanilla Chocolate Strawberry Lemon Honey Paprika Salted Spicy Mild Herbs Cherry
+Classic Original Vanilla Chocolate Strawberry Lemon Caramel Paprika Salted Spicy Mild Herbs Cherry
 Orange Mint Natural Light Organic Extra Family Hazelnut Raspberry Garlic Onion Fresh Coconut
 """
 
@@ -102,11 +102,18 @@ def _shelf_heights(random: Random, goods: tuple[Product, ...], height_mm: float)
     """Return the clear heights of the shelves from the bottom: the tall goods stand low."""
     drawn: list[float] = []
     left = height_mm - 180
-    while wanted := [g.tallest_mm for g in goods if g.tallest_mm + 50 + BOARD_MM <= left]:
-        clear = float(random.choice(wanted)) + float(random.uniform(30, 75))
+    while wanted := [g for g in goods if g.tallest_mm + 50 + BOARD_MM <= left]:
+        tallest = random.choice([g.tallest_mm for g in wanted], p=_chances(wanted))
+        clear = float(tallest) + float(random.uniform(30, 75))
         drawn.append(round(min(clear, left - BOARD_MM), 1))
         left -= drawn[-1] + BOARD_MM
     return sorted(drawn, reverse=True)
+
+
+def _chances(goods: Sequence[Product]) -> list[float]:
+    """Return how often each is chosen: what is stacked, less often."""
+    weights = [0.25 if good.stacked > 1 else 1.0 for good in goods]
+    return [weight / sum(weights) for weight in weights]
 
 
 def _fill(
@@ -122,8 +129,9 @@ def _fill(
     fitting = fitting or [min(goods, key=lambda g: g.tallest_mm)]
     rows: list[Row] = []
     x_mm = float(random.uniform(4, 20))
+    chances = _chances(fitting)
     while True:
-        good = fitting[int(random.integers(0, len(fitting)))]
+        good = fitting[int(random.choice(len(fitting), p=chances))]
         unit = round(float(random.uniform(*good.width_mm)), 1)
         tall = round(float(random.uniform(*good.height_mm)), 1)
         family = next(families)

@@ -43,3 +43,19 @@ def test_packshot_is_on_white() -> None:
     assert picture.dtype == np.uint8
     assert (picture[:5] == 255).all()
     assert (picture[picture.shape[0] // 2, picture.shape[1] // 2] < 255).any()
+
+
+def test_flavours_of_a_brand_are_near_twins() -> None:
+    """Members of a family share shape and layout: they differ less than strangers do."""
+
+    def apart(first: str, second: str) -> float:
+        one, other = (
+            package_of(sku, "Chocolate Cookies 200 g", 100.0, 180.0).front
+            for sku in (first, second)
+        )
+        return float(np.mean(np.abs(one.astype(int) - other).max(axis=2) > 40))
+
+    twins = [apart(f"{family}.1", f"{family}.2") for family in range(501, 513)]
+    strangers = [apart(f"{family}.1", f"{family + 100}.1") for family in range(501, 513)]
+    assert 0.02 < np.median(twins) < 0.8 * np.median(strangers)
+    assert min(twins) > 0.01
