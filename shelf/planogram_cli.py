@@ -75,10 +75,8 @@ def _remarks(planogram: Planogram, today: date) -> list[str]:
 def _in_a_line(planogram: Planogram) -> str:
     told = _summary(planogram)
     period = f"{told['valid_from'] or 'open'} to {told['valid_until'] or 'open'}"
-    return (
-        f"{planogram.name}: {told['bays']} bays, {told['shelves']} shelves, "
-        f"{told['slots']} slots, {told['skus']} SKUs, valid {period}"
-    )
+    counts = ", ".join(f"{key} {told[key]}" for key in ("bays", "shelves", "slots", "skus"))
+    return f"{planogram.name}: {counts}; valid {period}"
 
 
 def _tell_warnings(warnings: Sequence[Problem], *, to_stderr: bool = False) -> None:

@@ -17,8 +17,10 @@ from shelf.planogram_psa import parse_psa
 from shelf.planogram_pts import parse_pts
 from shelf.planogram_service_json import parse_service_json
 
-SUFFIXES = (".csv", ".json", ".psa", ".pts", ".txt")
+SUFFIXES = (".csv", ".json", ".psa", ".pts")
 """What planogram files in a folder are named; the content tells their form."""
+
+_KEYS = {"bays", "products", "fixtures", "positions"}
 
 _CODE_PAGE = re.compile(rb"^;\s*Codepage\s*=\s*(\d{3,5})\s*$", re.IGNORECASE | re.MULTILINE)
 
@@ -103,15 +105,12 @@ def _parse(text: str, where: str, default_id: str, warnings: list[Problem]) -> l
         if isinstance(error, json.JSONDecodeError):
             place = f"{where}: line {error.lineno} column {error.colno}"
         raise PlanogramError([Problem(place, "JSON", getattr(error, "msg", str(error)))]) from error
-    if not isinstance(raw, dict):
+    if not isinstance(raw, dict) or not _KEYS & {str(key).lower() for key in raw}:
+        found = f"a {type(raw).__name__}"
+        if isinstance(raw, dict):
+            found = f"the keys {', '.join(list(raw)[:5]) or '(none)'}"
         raise PlanogramError(
-            [
-                Problem(
-                    where,
-                    "an object with bays, or with Products, Fixtures and Positions",
-                    f"a {type(raw).__name__}",
-                )
-            ]
+            [Problem(where, "an object with bays, or with Products, Fixtures and Positions", found)]
         )
     parse = parse_json if "bays" in raw else parse_service_json
     return [parse(raw, where, default_id, warnings)]

@@ -232,7 +232,17 @@ def test_a_fixture_without_positions_keeps_its_number() -> None:
         ("{", "line 1 column 2"),
         ("[]", "an object with bays, or with Products, Fixtures and Positions, found a list"),
         ("[" * 100_000, "JSON"),
-        ("{}", "Products: expected a value, found nothing"),
+        ("{}", "Fixtures and Positions, found the keys (none)"),
+        ('{"hello": 1}', "Fixtures and Positions, found the keys hello"),
+        ('{"Fixtures": []}', "Products: expected a value, found nothing"),
+        ('{"bays": [], "vaild_from": 1}', "vaild_from: expected a known key"),
+        ('{"bays": []}', "at least one slot"),
+        ('{"bays": [{"bay": 1, "shelves": []}, {"bay": 1, "shelves": []}]}', "each bay once"),
+        (
+            '{"bays": [{"bay": 1, "shelves": [{"shelf": 1, "slots": [{"slot": 1, "sku": "A",'
+            ' "name": "a", "facings_wide": 0}]}]}]}',
+            "bays[0].shelves[0].slots[0].facings_wide: expected greater than or equal to 1",
+        ),
         (
             json.dumps(
                 {

@@ -117,7 +117,7 @@ def test_validate_lists_the_planograms_of_a_file(run: Run, tmp_path: Path) -> No
     path = two_planograms(tmp_path)
     assert run("validate", path) == 0
     assert run.out.startswith("2 planograms\nJuice 2 m-")
-    assert "2 bays, 4 shelves, 5 slots, 2 SKUs, valid 2026-11-16 to 2026-12-31" in run.out
+    assert "bays 2, shelves 4, slots 5, skus 2; valid 2026-11-16 to 2026-12-31" in run.out
     assert run("validate", path, "--json") == 0
     assert [p["id"] for p in json.loads(run.out)["planograms"]] == ["Juice 2 m", "Tea 2 m"]
 

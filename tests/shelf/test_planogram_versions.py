@@ -7,7 +7,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shelf import Planogram, PlanogramError
@@ -169,6 +169,7 @@ periods = st.tuples(st.none() | st.dates(), st.none() | st.dates()).filter(
 )
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(periods, min_size=1, max_size=6, unique_by=lambda p: p[0] or date.min), st.data())
 def test_any_periods_give_an_answer_for_every_day(
     drawn: list[tuple[date | None, date | None]], data: st.DataObject
