@@ -155,9 +155,12 @@ def calibration_problems(where: str, planogram: Planogram) -> list[Problem]:
 
 def _check_catalog(checked: Checked, folder: Path, planogram: Planogram) -> None:
     recogniser = checked.get(lambda: Recogniser.load(folder, planogram))
-    if recogniser is not None and recogniser.unpictured:
-        names = ", ".join(recogniser.unpictured)
-        checked.remarks.append(f"catalogue {folder.name}: no picture of {names}")
+    if recogniser is None:
+        return
+    where = f"catalogue {folder.name}"
+    checked.remarks += [f"{where}: {remark}" for remark in recogniser.remarks]
+    if recogniser.unpictured:
+        checked.remarks.append(f"{where}: no picture of {', '.join(recogniser.unpictured)}")
 
 
 def _list(numbers: Iterable[int]) -> str:

@@ -64,6 +64,11 @@ class Recogniser:
         return self.catalog.keys
 
     @property
+    def remarks(self) -> tuple[str, ...]:
+        """What was wrong with the catalogue's pictures or its index."""
+        return self.catalog.remarks
+
+    @property
     def twins(self) -> Set[frozenset[str]]:
         """Pairs of products that facings cannot tell apart."""
         return self.catalog.twins

@@ -170,6 +170,19 @@ def test_the_list_names_products_twins_and_faults(catalog: Path, run: Run) -> No
     assert "copy.png: expected a picture of 'copy' alone" in done.err
 
 
+def test_check_says_what_is_wrong_with_the_catalogue(
+    site: Path, catalog: Path, tmp_path: Path, run: Run
+) -> None:
+    """A broken picture is a remark of the site's check; it does not stop the watch."""
+    (catalog / "broken.png").write_bytes(b"no picture")
+    for name in ("planograms", "calibration"):
+        shutil.copytree(site / name, tmp_path / name)
+    shutil.copy(site / "site.yaml", tmp_path)
+    done = run("check", "--site", tmp_path / "site.yaml")
+    assert done.code == 0, done.err
+    assert "1 of 29 pictures left out" in done.out + done.err
+
+
 def test_without_crops_facings_are_made_up(catalog: Path, run: Run) -> None:
     """The figures say so; on packshots that differ they are good."""
     done = run("catalog", "evaluate", catalog, "--json")
