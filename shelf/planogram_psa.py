@@ -141,6 +141,17 @@ class _Reader:
                 self._warnings.append(
                     Problem(f"{row.where}.Width", "a width", "none", "widths become proportions")
                 )
+        begins, ends = (self._day(planogram, c) for c in ("DateEffective", "DateFinished"))
+        if begins and ends and ends < begins:
+            self._warnings.append(
+                Problem(
+                    planogram.place("DateFinished"),
+                    f"a day from {begins} on",
+                    str(ends),
+                    "the planogram's validity is left open there",
+                )
+            )
+            ends = None
         return build_planogram(
             planogram.where,
             rows,
@@ -152,8 +163,8 @@ class _Reader:
                 for number, bay in enumerate(frame.bays, start=1)
                 if bay.width_mm > 0 and bay.height_mm > 0
             },
-            valid_from=self._day(planogram, "DateEffective"),
-            valid_until=self._day(planogram, "DateFinished"),
+            valid_from=begins,
+            valid_until=ends,
             warnings=self._warnings,
         )
 

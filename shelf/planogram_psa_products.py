@@ -70,26 +70,34 @@ class Product:
                         "units laid on or beside the facings are not counted",
                     )
                 )
-        one_wide, one_high = self._one_mm(position, style, mm, warnings)
+        units = (1, 1)
+        if style == TRAY and self.row is not None:
+            units = (
+                max(self.row.code("TrayNumberWide", warnings, 1), 1),
+                max(self.row.code("TrayNumberHigh", warnings, 1), 1),
+            )
+        one_wide, one_high = self._one_mm(position, style, units, mm, warnings)
         width = _extent(position, "Width", wide, one_wide, mm, warnings)
         height = _extent(position, "Height", high, one_high, mm, warnings)
-        if style == TRAY and self.row is not None:
-            wide *= max(self.row.code("TrayNumberWide", warnings, 1), 1)
-            high *= max(self.row.code("TrayNumberHigh", warnings, 1), 1)
-        return Face(wide, high, width, height)
+        return Face(wide * units[0], high * units[1], width, height)
 
     def _one_mm(
-        self, position: PsaRow, style: int, mm: float, warnings: list[Problem]
+        self,
+        position: PsaRow,
+        style: int,
+        units: tuple[int, int],
+        mm: float,
+        warnings: list[Problem],
     ) -> tuple[float, float]:
-        """Width and height of one unit or tray as it stands; 0 where the file is silent."""
+        """Width and height of one unit, or of a tray of ``units``; 0 where the file is silent."""
         wide = position.number("MerchStyleWidth", warnings)
         high = position.number("MerchStyleHeight", warnings)
+        if self.row is not None and style == TRAY and not (wide > 0 and high > 0):
+            wide = self.row.number("TrayWidth", warnings)
+            high = self.row.number("TrayHeight", warnings)
         if self.row is not None and not (wide > 0 and high > 0):
-            if style == TRAY:
-                wide = self.row.number("TrayWidth", warnings)
-                high = self.row.number("TrayHeight", warnings)
-            if not (wide > 0 and high > 0):
-                wide, high = self._unit(position.code("Orientation", warnings), position, warnings)
+            unit = self._unit(position.code("Orientation", warnings), position, warnings)
+            wide, high = unit[0] * units[0], unit[1] * units[1]
         return max(wide, 0.0) * mm, max(high, 0.0) * mm
 
     def _unit(

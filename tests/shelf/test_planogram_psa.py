@@ -222,20 +222,26 @@ def test_orientations_turn_the_product(orientation: int, size_mm: tuple[int, int
     assert warnings == []
 
 
-def test_trays_count_their_units() -> None:
-    """Two trays of three by one units show six facings, in the trays' width."""
+@pytest.mark.parametrize(
+    ("tray_size", "size_mm"), [((16, 11), (320, 110)), ((0, 0), (300, 100)), (("", ""), (300, 100))]
+)
+def test_trays_count_their_units(
+    tray_size: tuple[object, object], size_mm: tuple[int, int]
+) -> None:
+    """Two trays of three by one units show six facings, in the trays' width or their units'."""
     tray = product(
         "",
         "T",
         "Tray",
         (5, 10, 12),
-        TrayWidth=16,
-        TrayHeight=11,
+        TrayWidth=tray_size[0],
+        TrayHeight=tray_size[1],
         TrayNumberWide=3,
         TrayNumberHigh=1,
     )
     slot, _ = only_slot(one_bay(position("", "T", 0, 12, 2, MerchStyle=1), products=tray))
-    assert (slot.facings_wide, slot.facings_high, slot.width_mm, slot.height_mm) == (6, 1, 320, 110)
+    assert (slot.facings_wide, slot.facings_high) == (6, 1)
+    assert (slot.width_mm, slot.height_mm) == size_mm
 
 
 @pytest.mark.parametrize(
@@ -401,6 +407,14 @@ def test_a_date_of_another_form_leaves_the_validity_open() -> None:
     assert (
         "Planogram.DateEffective: expected a day like 20261121, found '16/11/2026'" in warnings[0]
     )
+
+
+def test_an_end_before_the_beginning_is_left_open() -> None:
+    """A planogram that would never be valid is told, not refused."""
+    text = TWO_BAYS.replace("20261231", "20261101")
+    found, warnings = read(HEAD + project() + PRODUCTS + text)
+    assert (found.valid_from, found.valid_until) == (date(2026, 11, 16), None)
+    assert "Planogram.DateFinished: expected a day from 2026-11-16 on, found 2026" in warnings[0]
 
 
 def test_more_slots_than_a_shelf_can_number() -> None:
