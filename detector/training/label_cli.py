@@ -98,7 +98,11 @@ def autolabel(
     if sheet is not None:
         _write_sheet(labels, opened, sheet)
     if drafts is not None:
-        typer.echo(f"{drafts}: {write_drafts(labels, drafts)} label files to correct")
+        count = write_drafts(labels, drafts)
+        typer.echo(
+            f"{drafts}: {count} label files to correct; draw the gaps as well, or take `gap` out "
+            "of classes.txt"
+        )
 
 
 def summary(labels: Sequence[PictureLabels]) -> list[str]:
@@ -119,8 +123,8 @@ def summary(labels: Sequence[PictureLabels]) -> list[str]:
     for side, option in ((Side.VAL, "--val-share"), (Side.TEST, "--test-share")):
         if sides[side] < FEW_PICTURES:
             lines.append(
-                f"only {sides[side]} on the side {side.value}, too few to trust a figure: for a "
-                f"small set give {option} 0.25, into a new --out"
+                f"only {sides[side]} on the side {side.value}, too few to trust a figure: label "
+                f"more scenes, or give a larger {option} and a new --out"
             )
     return lines
 

@@ -79,8 +79,7 @@ def group_pictures(
 
 def side_of_group(group: str, val_share: float = 0.07, test_share: float = 0.15) -> Side:
     """The side a group is on: a pure function of its name."""
-    digest = hashlib.sha256(group.encode()).digest()
-    position = int.from_bytes(digest[:4], "big") / 2**32
+    position = _position(group)
     if position < test_share:
         return Side.TEST
     return Side.VAL if position < test_share + val_share else Side.TRAIN
@@ -97,20 +96,31 @@ def split_groups(
 
     ``known``: sides given earlier. A group with such a picture stays on its side, so new pictures
     move no old one; only where a new picture shows that old ones on different sides are one
-    scene, all of them go to the side of the first by name.
+    scene, all of them go to the side of the first by name. Of a few dozen groups chance may leave
+    a side empty: new groups for training fill it up to half of its share.
     """
     known = known or {}
     sides: dict[str, Side] = {}
     for name in sorted(groups):
         if name in known:
             sides.setdefault(groups[name], known[name])
-    return {
-        name: sides.get(group) or side_of_group(group, val_share, test_share)
-        for name, group in groups.items()
-    }
+    old = set(sides)
+    for group in groups.values():
+        sides.setdefault(group, side_of_group(group, val_share, test_share))
+    for side, share in ((Side.TEST, test_share), (Side.VAL, val_share)):
+        spare = sorted((g for g in sides if sides[g] is Side.TRAIN and g not in old), key=_position)
+        missing = round(share * len(sides) / 2 + 0.5) - list(sides.values()).count(side)
+        for group in spare[: min(missing, len(spare) - 1) if share > 0 and missing > 0 else 0]:
+            sides[group] = side
+    return {name: sides[group] for name, group in groups.items()}
 
 
 def hash_file(path: Path) -> NDArray[np.bool_] | None:
     """Difference hash of a picture file; None when it cannot be read."""
     image = cv2.imread(str(path), cv2.IMREAD_REDUCED_COLOR_2)
     return None if image is None else difference_hash(np.asarray(image, dtype=np.uint8))
+
+
+def _position(group: str) -> float:
+    """A number in 0..1 that only the name decides."""
+    return int.from_bytes(hashlib.sha256(group.encode()).digest()[:4], "big") / 2**32

@@ -169,3 +169,18 @@ def test_a_picture_that_joins_two_sides_brings_them_together():
     groups = dict.fromkeys(["a.jpg", "b.jpg", "c.jpg"], "a.jpg")
     sides = split_groups(groups, {"a.jpg": Side.TEST, "c.jpg": Side.TRAIN})
     assert set(sides.values()) == {Side.TEST}
+
+
+@pytest.mark.parametrize("count", [6, 12, 30])
+def test_a_few_pictures_still_have_every_side(count):
+    """At least half of a side's share, however the names hash; and the same each time."""
+    groups = {f"{index}.jpg": f"{index}.jpg" for index in range(count)}
+    sides = list(split_groups(groups, val_share=0.25, test_share=0.25).values())
+    assert min(sides.count(side) for side in Side) >= count * 0.25 / 2
+    assert sides == list(split_groups(groups, val_share=0.25, test_share=0.25).values())
+
+
+def test_a_share_of_zero_leaves_a_side_empty():
+    """Renders with exact labels may all be trained on."""
+    sides = split_groups({f"{n}.jpg": f"{n}.jpg" for n in range(9)}, val_share=0, test_share=0)
+    assert set(sides.values()) == {Side.TRAIN}
