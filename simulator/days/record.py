@@ -45,7 +45,7 @@ def record(shop: DaysShop, tell: Callable[[float], None] = lambda _share: None) 
             bays=shop.design.bays_of,
             versions=tuple((since, planogram.version) for since, planogram in shop.plan.versions),
         ),
-        slots=_slot_spans(shop),
+        slots=slot_spans(shop),
         visible={slot: tuple(changes) for slot, changes in sorted(visible.items())},
         cameras={name: tuple(_ended(spans, shop)) for name, spans in cameras.items()},
         resets=shop.plan.resets,
@@ -113,7 +113,7 @@ def _ended(spans: list[CameraSpan], shop: DaysShop) -> list[CameraSpan]:
     return [replace(span, until_secs=end) for span, end in zip(spans, ends, strict=True)]
 
 
-def _slot_spans(shop: DaysShop) -> dict[SlotId, tuple[SlotSpan, ...]]:
+def slot_spans(shop: DaysShop) -> dict[SlotId, tuple[SlotSpan, ...]]:
     """Return what is true of each slot over time, shelf by shelf where something changed."""
     spans: dict[SlotId, list[tuple[float, SlotFacts]]] = {}
     shelves = [(place, shelf.number) for place in shop.places for shelf in place.bay.shelves]

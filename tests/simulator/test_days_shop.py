@@ -6,7 +6,7 @@ import pytest
 from shelf import State
 from simulator.days import DaysShop, Life, design_of
 from simulator.days.assortment import departments
-from simulator.days.record import _slot_spans
+from simulator.days.record import slot_spans
 from simulator.layout import FacingId
 from simulator.package import family_of
 
@@ -73,7 +73,7 @@ def test_people_are_in_the_store_when_it_is_open(shop: DaysShop) -> None:
 
 def test_staff_put_all_right_after_closing(shop: DaysShop) -> None:
     """In the night every slot is as planned, whatever the day has brought."""
-    spans = _slot_spans(shop)
+    spans = slot_spans(shop)
     assert any(s.facts.state.is_problem for slot in spans.values() for s in slot)
     night = shop.life.secs_of(1, 3.0)
     last = [next(s for s in slot if s.until_secs > night) for slot in spans.values()]

@@ -4,10 +4,15 @@ import json
 from pathlib import Path
 
 import cv2
+import pytest
 from typer.testing import CliRunner
 
-from shelf import ShelfwatchError, State
+from calibration import Calibration
+from edge_agent.config import load_site
+from edge_agent.replay import pictures_in
+from shelf import ShelfwatchError, State, load_planogram
 from simulator.cli import app
+from simulator.days import load_truth
 from simulator.site import SIZE_PX, demo_planogram
 
 
@@ -53,3 +58,37 @@ def test_something_must_be_asked_for() -> None:
     assert isinstance(result.exception, ShelfwatchError)
     assert result.exception.exit_code == 2
     assert "--out, --serve or both" in str(result.exception)
+
+
+def test_days_come_with_all_that_an_agent_needs(tmp_path: Path) -> None:
+    """A site file that the agent accepts, pictures by second, the truth, and what is expected."""
+    arguments = ["--out", str(tmp_path), "--days", "0.005", "--every-secs", "15"]
+    result = CliRunner().invoke(app, [*arguments, "--store", "1", "--seed", "3"])
+    assert result.exit_code == 0, result.output
+    site = load_site(tmp_path / "site.yaml")
+    (camera,) = site.cameras
+    planogram = load_planogram(site.planograms[0].file)
+    truth = load_truth(tmp_path / "truth.jsonl")
+    assert set(truth.slots) == {slot.id for slot in planogram.slots}
+    assert truth.about.bays == {camera.id: camera.bays}
+    pictures = pictures_in(tmp_path / "frames" / camera.id, 1.0)
+    assert [picture.secs for picture in pictures] == [0.0, 15.0]
+    assert camera.calibration is not None
+    calibrated = Calibration.load(camera.calibration)
+    image = cv2.imread(str(pictures[0].path))
+    assert image is not None
+    assert image.shape[:2] == (calibrated.picture.height_px, calibrated.picture.width_px)
+    assert site.catalog is not None
+    assert {path.stem for path in site.catalog.iterdir()} == set(planogram.names)
+    lines = [json.loads(line) for line in (tmp_path / "expected.jsonl").read_text().splitlines()]
+    assert {line["state"] for line in lines} <= {state.value for state in State}
+
+
+@pytest.mark.parametrize("others", [[], ["--hours", "1"], ["--serve", "0"]])
+def test_days_go_with_a_folder_alone(tmp_path: Path, others: list[str]) -> None:
+    """Days are written, not served, and are not hours of the demo store."""
+    out = ["--out", str(tmp_path)] if others else []
+    result = CliRunner().invoke(app, ["--days", "1", *out, *others])
+    assert isinstance(result.exception, ShelfwatchError)
+    assert "expected --days with --out and without --serve and --hours" in str(result.exception)
+    assert not list(tmp_path.iterdir())
