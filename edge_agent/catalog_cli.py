@@ -41,13 +41,20 @@ from edge_agent.catalog_words import (
     search_json,
 )
 from edge_agent.recognise import Recogniser
-from shelf import load_planogram
+from shelf import ShelfwatchError, load_planogram
 
 app = typer.Typer(
     help="Pictures of the products, by which facings are recognised.", no_args_is_help=True
 )
 
 T = TypeVar("T")
+
+
+class NothingChosenError(ShelfwatchError):
+    """A photograph that gives no picture for the catalogue."""
+
+    exit_code = 1
+
 
 MADE_UP = 12
 """Facings made up of each product when there are no crops to evaluate with."""
@@ -110,7 +117,9 @@ def add(
         )
         _say_chosen(chosen, sheet)
         if not chosen.pictures:
-            raise typer.Exit(1)
+            raise NothingChosenError(
+                f"{from_frame}: expected slots that can be read for sure, found none; nothing added"
+            )
         if not yes:
             count = len(chosen.pictures)
             typer.confirm(f"Look at {sheet}. Add these {count} pictures?", abort=True)
@@ -233,8 +242,9 @@ def _say_chosen(chosen: FramePictures, sheet: Path) -> None:
     for item in enrolment.refused:
         name = names[item.crop.sku]
         typer.echo(f"refused: {item.crop.slot} {name}: {item.reason}")
-    products = len({crop.sku for crop in enrolment.taken})
-    typer.echo(f"{sheet}: {len(enrolment.taken)} crops of {products} products")
+    if enrolment.taken or enrolment.refused:
+        products = len({crop.sku for crop in enrolment.taken})
+        typer.echo(f"{sheet}: {len(enrolment.taken)} crops of {products} products")
 
 
 def _evaluate_made_up(
@@ -281,4 +291,5 @@ def _evaluate_crops(folder: Path, known: Catalog, embedder: Embedder) -> Evaluat
 def _bar(items: Iterable[T]) -> Iterable[T]:
     todo = list(items)
     console = Console(stderr=True)
-    return track(todo, "Pictures", console=console, transient=True, disable=len(todo) < 20)
+    hidden = len(todo) < 20 or not console.is_terminal
+    return todo if hidden else track(todo, "Pictures", console=console, transient=True)

@@ -106,8 +106,12 @@ def _sure_crops(
 ) -> tuple[list[Crop], list[str]]:
     height, width = image_bgr.shape[:2]
     crops, left_out = [], []
+    unseen: Counter[tuple[str, str]] = Counter()
     for reading in readings:
         slot = planogram.slot(reading.slot)
+        if reading.state is State.UNKNOWN and reading.box_xyxy_px is None:
+            unseen[reading.slot.bay_id, reading.reason] += 1
+            continue
         if reason := _unsure(reading):
             left_out.append(f"{reading.slot} {slot.name}: {reason}")
             continue
@@ -124,6 +128,7 @@ def _sure_crops(
             f"{reading.slot} {slot.name}: {count} of {len(reading.found)} facings {fault}"
             for fault, count in faults.items()
         ]
+    left_out += [f"{bay}: {count} slots: {reason}" for (bay, reason), count in unseen.items()]
     return crops, left_out
 
 

@@ -46,7 +46,7 @@ def frame_pictures(
     sheet: Path,
     new_look: Collection[str] = (),
 ) -> FramePictures:
-    """Choose crops of ``photo`` and write the contact sheet to ``sheet``.
+    """Choose crops of ``photo`` and write the contact sheet, if there are any, to ``sheet``.
 
     ``catalog`` may be a folder that is not there yet; ``new_look`` as for `enrol`. Raises
     `ShelfwatchError` or `detector.DetectorError` for a file that cannot be used.
@@ -72,7 +72,8 @@ def frame_pictures(
         sku = sku_of.get(key, key)
         if sku in wanted and len(old[sku]) < OLD_PICTURES:
             old[sku].append(trim_uniform_border(read_picture(path)))
-    _write(sheet, contact_sheet(chosen, plan.names, old))
+    if wanted:
+        _write(sheet, contact_sheet(chosen, plan.names, old))
     pictures = tuple(
         NewPicture(
             folder_of.get(crop.sku, crop.sku),

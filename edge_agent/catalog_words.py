@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from detector.catalog_evaluate import Evaluation
@@ -45,7 +46,7 @@ def print_catalog(index: CatalogIndex) -> None:
     table = Table("product", "pictures", "width px", box=None)
     for key, count in counts.items():
         low, high = min(widths[key]), max(widths[key])
-        table.add_row(key, str(count), str(low) if low == high else f"{low}-{high}")
+        table.add_row(escape(key), str(count), str(low) if low == high else f"{low}-{high}")
     console.print(table)
     console.print(f"{len(counts)} products, {len(index.pictures)} pictures", highlight=False)
     print_twins(index)
@@ -91,7 +92,7 @@ def evaluation_json(
 def print_evaluation(index: CatalogIndex, result: Evaluation, source: str) -> None:
     """The figures in words, the most frequent confusions and the near-twins."""
     console = Console(highlight=False, soft_wrap=True)
-    console.print(f"{result.facings} facings of {result.products} products, {source}")
+    console.print(f"{result.facings} facings of {result.products} products, {escape(source)}")
     console.print(f"right first {result.top1:.1%}, among the first five {result.top5:.1%}")
     undecided = f", {result.undecided:.1%} undecided between near-twins" if index.twins else ""
     console.print(
@@ -146,7 +147,9 @@ def print_search(result: SearchResult, planogram: Planogram | None) -> None:
     names = [_name(match.key, planogram) for match in result.answer]
     turned = f", turned by {result.turned_degrees} degrees" if result.turned_degrees else ""
     if not names:
-        console.print("not known: no product of the catalogue is alike enough, and alone so")
+        console.print(
+            "not known: nothing in the catalogue is alike enough, or several are equally so"
+        )
     elif len(names) > 1:
         console.print(f"undecided between the near-twins {' and '.join(names)}", markup=False)
     else:
@@ -156,7 +159,7 @@ def print_search(result: SearchResult, planogram: Planogram | None) -> None:
         _print_places(console, result, planogram)
     table = Table("product", "similarity", box=None)
     for match in result.candidates:
-        table.add_row(_name(match.key, planogram), f"{match.similarity:.3f}")
+        table.add_row(escape(_name(match.key, planogram)), f"{match.similarity:.3f}")
     console.print(table)
 
 

@@ -127,6 +127,21 @@ def test_nothing_is_added_without_a_yes(
     assert not (tmp_path / "new").exists()
 
 
+def test_a_photograph_of_something_else_gives_nothing(
+    site: Path, catalog: Path, tmp_path: Path, run: Run
+) -> None:
+    """A bay that is not found is said once, nothing is written, exit 1."""
+    done = run(
+        *("catalog", "add", catalog, "--from-frame", catalog / "100101.png", "--yes"),
+        *("--planogram", planogram(site), "--sheet", tmp_path / "sheet.png"),
+    )
+    assert done.code == 1
+    assert "b01: 13 slots: bay 1 was not found" in " ".join(done.out.split())
+    assert "nothing added" in done.err
+    assert not (tmp_path / "sheet.png").exists()
+    assert not (catalog / "index.npz").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -127,6 +127,12 @@ def test_what_is_not_sure_is_left_out_and_named(changes: dict[str, object], word
     assert words in left_out
 
 
+def test_a_bay_that_is_not_found_is_said_once() -> None:
+    """Not once a slot."""
+    unseen = {"state": State.UNKNOWN, "reason": "bay 1 was not found", "box_xyxy_px": None}
+    assert enrolled([1, 1, 2, 2], **unseen).left_out == ("b01: 1 slots: bay 1 was not found",)
+
+
 def test_the_sheet_frames_old_new_and_refused() -> None:
     """A row per product with its name; what is refused is seen as well."""
     result = enrolled([1, 1, 2, 2, 2, 2])
