@@ -54,6 +54,7 @@ def nms(
     iou_threshold: float | FloatArray,
     *,
     class_ids: NDArray[np.integer] | None = None,
+    view_ids: NDArray[np.integer] | None = None,
     contained_threshold: float | None = None,
 ) -> IndexArray:
     """Greedy non-maximum suppression: indices that survive, best score first.
@@ -61,6 +62,7 @@ def nms(
     ``iou_threshold``: of two boxes that overlap by more than this, the weaker goes; one number,
     or one per box (n,), where the stronger box's counts.
     ``class_ids`` (n,): boxes of different classes never suppress one another.
+    ``view_ids`` (n,): boxes of one view never suppress one another; they have been through it.
     ``contained_threshold``: also drop a box when the overlap covers more than this share of the
     smaller of the two (parts of one product, or one box around two products).
 
@@ -83,6 +85,9 @@ def nms(
     if class_ids is not None:
         ranked_classes = class_ids[order]
         overlaps &= ranked_classes[:, None] == ranked_classes[None, :]
+    if view_ids is not None:
+        ranked_views = view_ids[order]
+        overlaps &= ranked_views[:, None] != ranked_views[None, :]
     suppressed = np.zeros(count, dtype=np.bool_)
     kept: list[int] = []
     for rank in range(count):

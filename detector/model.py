@@ -116,6 +116,13 @@ class Detector:
         check_picture(image_bgr)
         return self._detect_in(image_bgr, self.manifest.input.size_px / max(image_bgr.shape[:2]))
 
+    def input_of(self, image_bgr: NDArray[np.uint8]) -> FloatArray:
+        """What :meth:`detect` gives the network for a picture: float32 (1, 3, height, width)."""
+        check_picture(image_bgr)
+        height, width = image_bgr.shape[:2]
+        letterbox = self._letterbox(width, height, self.manifest.input.size_px / max(height, width))
+        return self._tensor(letterbox.apply(image_bgr))
+
     def detect_tiled(
         self,
         image_bgr: NDArray[np.uint8],
@@ -148,6 +155,7 @@ class Detector:
             merged.scores,
             self._settings.nms_ious[merged.class_ids],
             class_ids=merged.class_ids,
+            view_ids=np.repeat(np.arange(len(parts)), [len(part) for part in parts]),
             contained_threshold=TILE_CONTAINED,
         )
         return merged.select(kept)
@@ -186,25 +194,26 @@ class Detector:
     def _detect_in(self, image_bgr: NDArray[np.uint8], scale: float) -> Detections:
         """One run of the network on the picture at ``scale`` input px per picture px."""
         height, width = image_bgr.shape[:2]
-        input_size_px = self._input_size_px(width * scale, height * scale)
-        letterbox = Letterbox.fit((width, height), input_size_px, max_scale=scale)
+        letterbox = self._letterbox(width, height, scale)
         output = self._session.run(self._input_name, self._tensor(letterbox.apply(image_bgr)))
+        input_size_px = letterbox.input_width_px, letterbox.input_height_px
         boxes, scores, class_ids = decode(output, self._settings, input_size_px)
         placed = clip_boxes(letterbox.picture_from_input(boxes), width, height)
         sides = placed[:, 2:] - placed[:, :2]
         visible = (sides > 0).all(axis=1)
         return Detections(placed[visible], scores[visible], class_ids[visible], self.class_names)
 
-    def _input_size_px(self, width_px: float, height_px: float) -> tuple[int, int]:
-        """The smallest input, ``(width, height)``, that holds so many px of a picture.
+    def _letterbox(self, width: int, height: int, scale: float) -> Letterbox:
+        """A picture of so many px at ``scale``, in the smallest input that holds it.
 
         Most pictures are no squares, and padding costs as much time as picture does.
         """
         spec = self.manifest.input
         multiple = spec.any_size_multiple_px
-        if multiple is None:
-            return spec.size_px, spec.size_px
-        return _rounded_up(width_px, multiple), _rounded_up(height_px, multiple)
+        size_px = spec.size_px, spec.size_px
+        if multiple is not None:
+            size_px = _rounded_up(width * scale, multiple), _rounded_up(height * scale, multiple)
+        return Letterbox.fit((width, height), size_px, max_scale=scale)
 
     def _tile_detections(
         self, image_bgr: NDArray[np.uint8], tiles: list[Tile], scale: float

@@ -99,3 +99,11 @@ def test_nms_agrees_with_the_plain_algorithm():
 def test_area_of_an_inverted_box_is_zero():
     """Nonsense has no area."""
     assert box_areas(boxes((5, 5, 1, 1))).tolist() == [0.0]
+
+
+def test_boxes_of_one_view_do_not_suppress_one_another():
+    """Only what another view has seen as well is a double."""
+    boxes = np.array([[0, 0, 10, 10], [0, 0, 10, 10], [0, 0, 10, 9]], np.float32)
+    scores = np.array([0.9, 0.8, 0.7], np.float32)
+    kept = nms(boxes, scores, 0.5, view_ids=np.array([0, 0, 1]))
+    assert kept.tolist() == [0, 1]

@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -80,3 +81,17 @@ def test_catalogue_pictures_name_most_facings_of_a_real_bay(bay):
     names = [product["tags"][0]["name"].lower() for product in products]
     agreed = [match[0].key.lower() == name for match, name in zip(found, names, strict=True)]
     assert np.mean(agreed) >= 0.85
+
+
+def test_tiles_find_every_facing_once(detector, monkeypatch):
+    """A rendered picture of 19 megapixels, in tiles, gives what one huge input gives."""
+    rendered = cv2.imread(str(SHIPPED_MODELS / DEFAULT_MODEL / "golden.png"))
+    picture = cv2.resize(np.tile(rendered, (4, 4, 1)), (4992, 3840))
+    tiled = detector.detect_tiled(picture, scale=1 / 3).of_class("product")
+    monkeypatch.setattr("detector.model.MAX_INPUT_PX", 4096)
+    whole = detector.detect_tiled(picture, scale=1 / 3).of_class("product")
+    sure = whole.boxes_xyxy_px[whole.scores > 0.5]
+    found = (iou_matrix(sure, tiled.boxes_xyxy_px) > 0.5).sum(axis=1)
+    assert len(sure) > 500
+    assert (found == 0).sum() <= 0.005 * len(sure)
+    assert (found > 1).sum() == 0
