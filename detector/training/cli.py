@@ -10,11 +10,13 @@ from collections.abc import Callable
 
 from detector.training.evaluate_cli import evaluate
 from detector.training.label_cli import autolabel
+from detector.training.quantize_cli import quantize
 from detector.training.train_cli import export, train
 
 TRAINING_COMMANDS: dict[str, Callable[..., None]] = {
     "autolabel": autolabel,
     "train": train,
     "export": export,
+    "quantize": quantize,
     "evaluate": evaluate,
 }
