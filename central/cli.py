@@ -17,9 +17,11 @@ import uvicorn
 
 from central.alert_rules import make_rules
 from central.broker import BrokerError, EmbeddedBroker
+from central.channels import open_channels
 from central.collector import Collector
 from central.config import Central, Http, load_central, load_planograms
 from central.database import Database
+from central.delivery import Delivery, Mailbox, Names
 from central.desk import Desk, RulesOf
 from central.velocity import load_velocities
 from shelf.errors import ConfigError, Problem
@@ -61,11 +63,16 @@ def run_central(settings: Central, ready: Callable[[str], None] | None = None) -
         access = broker.client_settings() if broker else settings.broker
         planograms = load_planograms(settings)
         rules_of = rules_from(settings, planograms)
-        collector = Collector(database, access, Desk(rules_of))
+        delivery = delivery_from(settings, database, rules_of)
+        assistant = settings.home_assistant.prefix if settings.home_assistant else None
+        collector = Collector(database, access, Desk(rules_of), home_assistant=assistant)
+        collector.on_commit(delivery.wake)
         application = create_app(settings, database, collector, planograms, rules_of)
         if broker:
             broker.start()
             stack.callback(broker.stop)
+        delivery.start()
+        stack.callback(delivery.stop)
         collector.start()
         stack.callback(collector.stop)
         server = _Server(
@@ -94,6 +101,22 @@ def rules_from(
     file = settings.alerts.velocity_file
     velocities = load_velocities(file) if file else None
     return make_rules(settings.alerts, settings.stores, settings.people, planograms, velocities)
+
+
+def delivery_from(settings: Central, database: Database, rules_of: RulesOf) -> Delivery:
+    """Return what sends to the configured people; raises `shelf.errors.ConfigError`."""
+    mailboxes: dict[str, Mailbox] = {}
+    problems: list[Problem] = []
+    for index, person in enumerate(settings.people):
+        try:
+            channels = open_channels(person, f"people[{index}]")
+            mailboxes[person.name] = Mailbox(channels, person.title, person.body)
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(problems)
+    stores = {(store.tenant, store.site): store.name for store in settings.stores if store.name}
+    return Delivery(database, mailboxes, rules_of, Names(stores, settings.http.public_url or ""))
 
 
 class _Server(uvicorn.Server):

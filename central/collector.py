@@ -26,6 +26,7 @@ from central.alerts import ResetAnnounced
 from central.broker_settings import BrokerSettings
 from central.database import AisleKey, Database
 from central.desk import Actor, Desk, SiteKey, Worked
+from central.home_assistant import discovery
 from central.ingest import Changed, Ingest, Watermarked, merge
 from central.intake import Received
 from central.mqtt_connection import Connection, NotConnectedError, VersionRefusedError
@@ -77,11 +78,13 @@ class Collector:
         settings: BrokerSettings,
         desk: Desk | None = None,
         *,
+        home_assistant: str | None = None,
         batch_limit: int = BATCH_LIMIT,
         batch_wait_secs: float = BATCH_WAIT_SECS,
     ) -> None:
         """Nothing is connected before `start`. Without a ``desk`` alerts go by default rules.
 
+        ``home_assistant`` is the prefix of its discovery messages, None for none.
         A batch ends at ``batch_limit`` messages, or ``batch_wait_secs`` after its first.
         """
         self._database = database
@@ -89,6 +92,8 @@ class Collector:
         self._desk = desk or Desk()
         self._ingest = Ingest(database, self._desk)
         self._next_tick_secs = 0.0
+        self._home_assistant = home_assistant
+        self._announced: set[tuple[Connection, AisleKey]] = set()
         self._listeners: list[OnCommit] = []
         self._batch_limit = batch_limit
         self._batch_wait_secs = batch_wait_secs
@@ -342,6 +347,15 @@ class Collector:
                     _log.warning("database cannot be read", reason=_reason(error))
                     return
                 connection.publish_retained(topics.open_alerts(*aisle), message.to_json())
+                self._announce(connection, aisle)
+
+    def _announce(self, connection: Connection, aisle: AisleKey) -> None:
+        """Tell Home Assistant of an aisle, once a connection."""
+        if self._home_assistant is None or (connection, aisle) in self._announced:
+            return
+        self._announced = {known for known in self._announced if known[0] is connection}
+        self._announced.add((connection, aisle))
+        connection.publish_retained(*discovery(aisle, self._home_assistant))
 
     def _tell(self, changed: Changed) -> None:
         if changed.is_visible:

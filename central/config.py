@@ -30,6 +30,16 @@ class Http(Settings):
     port: Annotated[int, Field(ge=0, le=65535)] = Field(
         8080, description="Port to listen on; 0 takes a free one."
     )
+    public_url: str | None = Field(
+        None, description="Where phones reach the pages; for links in messages."
+    )
+
+    @field_validator("public_url")
+    @classmethod
+    def _check_public_url(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith(("http://", "https://")):
+            raise ValueError("expected an http:// or https:// URL")
+        return url
 
 
 class AislePlanogram(Settings):

@@ -254,4 +254,5 @@ def _push_row(key: SiteKey, push: Push) -> dict[str, object]:
         "next_utc": push.at_utc,
         "ended_utc": None,
         "error": None,
+        "sent_to": [],
     }

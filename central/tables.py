@@ -227,10 +227,11 @@ pushes = Table(
     _time("next_utc"),
     _time("ended_utc", nullable=True),
     _text("error", nullable=True),
+    Column("sent_to", JSON, nullable=False),
     Index("pushes_by_next", "state", "next_utc"),
 )
 """Messages to people: ``queued`` until ``sent``, ``pointless`` (solved before it could be
-sent) or ``dead`` (given up; ``error`` says why)."""
+sent) or ``dead`` (given up; ``error`` says why). ``sent_to`` are the channels that took it."""
 
 nodes = Table(
     "nodes",

@@ -37,6 +37,7 @@ from shelf.wire import (
 
 NODE = Node("acme", "s1", "e1")
 ALERTS = "shelf/v1/acme/_staff/s1/alerts/a12"
+SENSOR = "homeassistant/sensor/shelfwatch_acme_s1_a12/config"
 ANNA = StaffMember("acme", "s1", "anna")
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -86,7 +87,7 @@ class FakeNode:
         self._client = Client(CallbackAPIVersion.VERSION2, client_id="fake-node")
         self._client.on_message = self._hear
         self._client.on_connect = lambda client, *_: client.subscribe(
-            [(NODE.watermark, 1), (ALERTS, 1), (ANNA.answers, 1)]
+            [(NODE.watermark, 1), (ALERTS, 1), (ANNA.answers, 1), (SENSOR, 1)]
         )
         self._client.connect(broker.host, broker.port)
         self._client.loop_start()
@@ -210,6 +211,17 @@ def test_people_act_over_mqtt(database: Database, settings: BrokerSettings, node
                 message = node.hear(ALERTS, lambda message: "anna" in str(message["alerts"]))
                 assert message["alerts"][0]["phase"] == "claimed"
     assert database.count(tables.staff_actions) == 1
+
+
+def test_home_assistant_is_told_of_an_aisle(
+    database: Database, settings: BrokerSettings, node: FakeNode
+) -> None:
+    """Only where that is wanted; the message is retained."""
+    collector = Collector(database, settings, home_assistant="homeassistant")
+    with running(collector):
+        node.send(1, State.OUT_OF_STOCK)
+        said = node.hear(SENSOR, lambda message: message["state_topic"] == ALERTS)
+    assert said["unique_id"] == "shelfwatch_acme_s1_a12"
 
 
 def test_alerts_have_their_clock(
