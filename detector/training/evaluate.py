@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from detector.boxes import FloatArray
 from detector.detections import Detections
+from detector.errors import TrainingError
 from detector.model import GAP, PRODUCT, Detector
 from detector.pictures import read_picture
 from detector.training.dataset import CropSettings, LabelledPicture, ShelfClass, cut_crop
@@ -118,7 +119,15 @@ def collect(
     view: View = View.WHOLE,
     progress: Callable[[Iterable[Example]], Iterable[Example]] = iter,
 ) -> Collected:
-    """Run the detector over the examples and match what it finds to their labels."""
+    """Run the detector over the examples and match what it finds to their labels.
+
+    Raises :class:`~detector.errors.TrainingError` for a model without the class `product`.
+    """
+    if PRODUCT not in detector.class_names:
+        raise TrainingError(
+            f"{detector.manifest.name}: expected a model with the class {PRODUCT} to measure on "
+            f"labelled facings, found {', '.join(detector.class_names[:5])}"
+        )
     low = detector.with_thresholds(dict.fromkeys(detector.class_names, CURVE_FLOOR))
     in_use = {spec.name: spec.threshold for spec in detector.manifest.classes}
     result = Collected(len(examples), in_use)

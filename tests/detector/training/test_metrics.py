@@ -66,6 +66,14 @@ def test_only_labels_of_a_size_count():
     assert small.label_scores.tolist() == pytest.approx([0.9])
 
 
+def test_a_label_that_counts_goes_before_one_that_does_not():
+    """Even where the box overlaps the other one more; COCO does the same."""
+    labels = boxes((0, 0, 10, 19), (0, 0, 20, 20))
+    scores = np.array([0.9], np.float32)
+    found = match_at_ious(boxes((0, 0, 14, 20)), scores, labels, NONE, (0.5,), sides=(0, 15))[0.5]
+    assert found.hits.tolist() == [True]
+
+
 def test_a_loose_box_counts_at_a_loose_overlap_only():
     """The same match at two overlaps."""
     found, labels = boxes((0, 0, 10, 10)), boxes((0, 0, 10, 16))
