@@ -1,6 +1,7 @@
 """How long one look takes: the bare network, the whole of `detect`, and K workers at once.
 
     python benchmarks/vision_quick.py --quick --json vision.json
+    python benchmarks/vision_quick.py --quick --reference other.onnx    # 640 x 640 px, in turns
 
 All figures come from one run on one generated 1080p frame with the shipped model.
 """
@@ -22,6 +23,7 @@ import onnxruntime
 
 from detector import ColourLayoutEmbedder, Detector, crops_of
 from detector.letterbox import Letterbox
+from detector.session import OnnxSession
 
 
 def frame_1080p() -> np.ndarray:
@@ -56,13 +58,12 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="under a minute")
     parser.add_argument("--json", type=Path, help="write the figures here")
     parser.add_argument("--model", type=Path, help="a model folder; default: the one shipped")
+    parser.add_argument("--reference", type=Path, help="an ONNX file to compare the network with")
     arguments = parser.parse_args()
     runs = 15 if arguments.quick else 100
     detector = Detector.load(arguments.model)
     frame = frame_1080p()
-    side = detector.manifest.input.size_px
-    boxed = Letterbox.fit((1920, 1080), (side, side)).apply(frame)
-    tensor = cv2.dnn.blobFromImage(boxed, 1 / 255, swapRB=True)
+    tensor = detector.input_of(frame)
     session, name = detector._session, detector._input_name
     boxes = np.tile(np.array([[100, 100, 160, 220]], np.float32), (100, 1))
     crops, embedder = crops_of(frame, boxes), ColourLayoutEmbedder()
@@ -71,7 +72,14 @@ def main() -> None:
         "detect_1080p_ms": lambda: detector.detect(frame),
         "embed_100_crops_ms": lambda: embedder.embed(crops),
     }
+    if arguments.reference:
+        reference = OnnxSession(arguments.reference)
+        square = Letterbox.fit((1920, 1080), (640, 640)).apply(frame)
+        boxed = cv2.dnn.blobFromImage(square, 1 / 255, swapRB=True)
+        works["reference_run_ms"] = lambda: reference.run(reference.inputs[0].name, boxed)
     figures = milliseconds(works, runs)
+    if arguments.reference:
+        figures["session_over_reference"] = figures["session_run_ms"] / figures["reference_run_ms"]
     figures["detect_over_session"] = figures["detect_1080p_ms"] / figures["session_run_ms"]
     for workers in (1, 2, 4):
         with ThreadPoolExecutor(workers) as pool:
