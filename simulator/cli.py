@@ -29,6 +29,8 @@ MARK = ".simulated"
 
 USUAL_HOURS = 0.1
 
+USUAL_STORE = 1
+
 
 @app.command()
 def simulate(
@@ -65,12 +67,20 @@ def simulate(
         typer.Option(min=0.001, max=31, help="Days of life in a drawn store, not the demo store."),
     ] = None,
     store: Annotated[
-        int, typer.Option(min=0, help="With --days: another number, another store.")
-    ] = 1,
+        int | None,
+        typer.Option(
+            min=0, help="With --days: another number, another store.", show_default=str(USUAL_STORE)
+        ),
+    ] = None,
     compress: Annotated[
-        float,
-        typer.Option(min=1, max=100, help="With --days: how much faster hours pass than people."),
-    ] = 12.0,
+        float | None,
+        typer.Option(
+            min=1,
+            max=100,
+            help="With --days: how much faster hours pass than people move.",
+            show_default=f"{Life().compress:g}",
+        ),
+    ] = None,
 ) -> None:
     """Write a demo store: site, planogram, calibration, catalogue, pictures and truth.
 
@@ -89,9 +99,13 @@ def simulate(
                 "simulate: expected --days with --out and without --serve and --hours, found "
                 + ("no --out" if out is None else "--serve" if serve is not None else "--hours")
             )
-        shop = DaysShop(design_of(store), seed, days, Life(compress=compress))
-        _write_days(out, shop, every_secs)
+        design = design_of(USUAL_STORE if store is None else store)
+        life = Life() if compress is None else Life(compress=compress)
+        _write_days(out, DaysShop(design, seed, days, life), every_secs)
         return
+    for option, value in (("--store", store), ("--compress", compress)):
+        if value is not None:
+            raise ShelfwatchError(f"simulate: expected {option} with --days, found it without")
     if out is None and serve is None:
         raise ShelfwatchError("simulate: expected --out, --serve or both, found neither")
     with ExitStack() as held:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -88,8 +89,8 @@ def write_frames(
 
 
 def looks(duration_secs: float, every_secs: float) -> Iterator[float]:
-    """Yield the times of the looks."""
-    for number in range(int(duration_secs / every_secs + 1e-9)):
+    """Yield the times of the looks, from 0 to before the end."""
+    for number in range(math.ceil(duration_secs / every_secs - 1e-9)):
         yield round(number * every_secs, 1)
 
 

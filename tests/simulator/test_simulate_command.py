@@ -72,7 +72,7 @@ def test_days_come_with_all_that_an_agent_needs(tmp_path: Path) -> None:
     assert set(truth.slots) == {slot.id for slot in planogram.slots}
     assert truth.about.bays == {camera.id: camera.bays}
     pictures = pictures_in(tmp_path / "frames" / camera.id, 1.0)
-    assert [picture.secs for picture in pictures] == [0.0, 15.0]
+    assert [picture.secs for picture in pictures] == [0.0, 15.0, 30.0]
     assert camera.calibration is not None
     calibrated = Calibration.load(camera.calibration)
     image = cv2.imread(str(pictures[0].path))
@@ -92,3 +92,11 @@ def test_days_go_with_a_folder_alone(tmp_path: Path, others: list[str]) -> None:
     assert isinstance(result.exception, ShelfwatchError)
     assert "expected --days with --out and without --serve and --hours" in str(result.exception)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("option", ["--store", "--compress"])
+def test_the_demo_store_has_no_number(tmp_path: Path, option: str) -> None:
+    """What only drawn stores have is not ignored for the demo store."""
+    result = CliRunner().invoke(app, ["--out", str(tmp_path), option, "3"])
+    assert isinstance(result.exception, ShelfwatchError)
+    assert f"expected {option} with --days" in str(result.exception)
