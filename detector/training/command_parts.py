@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -60,6 +61,18 @@ def labelled_pictures(
         mine = [labels for owner, labels in chosen if owner == file]
         pictures += load_pictures(mine, [*above, file.parent], tally)
     return pictures
+
+
+def make_folder(path: Path) -> None:
+    """Raise :class:`~detector.errors.TrainingError` unless ``--out`` is a folder to write to."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise TrainingError(
+            f"--out: expected a folder that can be written, found {path}: {error.strerror}"
+        ) from error
 
 
 def say(tally: Tally) -> None:

@@ -16,6 +16,7 @@ from detector.training.command_parts import (
     LabelFiles,
     PictureRoot,
     labelled_pictures,
+    make_folder,
     say,
     tracker,
 )
@@ -95,6 +96,8 @@ def evaluate(
             "--update-card: expected figures of the whole side test, found --side val, --limit or "
             "--choose-thresholds"
         )
+    if out is not None:
+        make_folder(out)
     loaded = Detector.load(model)
     peer = None if reference is None else Detector.load(reference)
     tally = Tally()
@@ -174,15 +177,9 @@ def _write(
         key: None if isinstance(value, float) and math.isnan(value) else value
         for key, value in figures.items()
     }
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        (out / "figures.json").write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
-        cv2.imwrite(str(out / "precision_recall.png"), precision_recall_plot(curves, title))
-        cv2.imwrite(str(out / "recall_by_size.png"), size_plot(bars, title))
-    except OSError as error:
-        raise TrainingError(
-            f"--out: expected a folder that can be written, found {out}: {error.strerror}"
-        ) from error
+    (out / "figures.json").write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+    cv2.imwrite(str(out / "precision_recall.png"), precision_recall_plot(curves, title))
+    cv2.imwrite(str(out / "recall_by_size.png"), size_plot(bars, title))
     typer.echo(f"{out}: figures.json, precision_recall.png, recall_by_size.png, {MISTAKES}")
 
 

@@ -89,8 +89,9 @@ def freeze_layers(model: DetectionModel, count: int) -> None:
         )
     for index, layer in enumerate(model.model):
         layer.train(index >= count)
-        for parameter in layer.parameters():
-            parameter.requires_grad = index >= count
+        for name, parameter in layer.named_parameters():
+            # The head's table of distances is a constant.
+            parameter.requires_grad = index >= count and "dfl" not in name
 
 
 def pick_device(wanted: str) -> torch.device:

@@ -15,6 +15,7 @@ from detector.training.command_parts import (
     LabelFiles,
     PictureRoot,
     labelled_pictures,
+    make_folder,
     require,
     say,
 )
@@ -56,6 +57,7 @@ def train(
     parsed = read_recipe(recipe)
     if start_from is not None:
         parsed = parsed.model_copy(update={"start_from": start_from})
+    make_folder(out)
     tally = Tally()
     chosen = labelled_pictures(labels, pictures, Side.TRAIN, tally)
     validation = labelled_pictures(labels, pictures, Side.VAL, tally)
@@ -105,6 +107,7 @@ def export(
     require("torch", "ultralytics", "onnx")
     if size_px % 32:
         raise TrainingError(f"--size-px: expected a multiple of 32, found {size_px}")
+    make_folder(out)
     from detector.training.export import AXES, OPSET
     from detector.training.export import export as run
 

@@ -126,6 +126,14 @@ def test_a_start_is_random_and_has_this_projects_classes():
     assert not torch.equal(next(first.parameters()), next(second.parameters()))
 
 
+def test_the_heads_constants_are_never_trained():
+    """The table that turns a distribution into a distance stays as it is."""
+    model = build_model("yolo11n.yaml")
+    freeze_layers(model, 0)
+    fixed = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
+    assert fixed == {"model.23.dfl.conv.weight"}
+
+
 def test_a_run_gives_the_same_weights_again(trained, scenes, validation, tmp_path):
     """With a budget in crops and one thread."""
     train(RECIPE, scenes, validation, tmp_path)
