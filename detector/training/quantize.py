@@ -147,13 +147,26 @@ def card_of(model: Detector, kept: Candidate, before: Mapping[str, float]) -> st
     return f"""# {manifest.name}-int8 {manifest.version}
 
 {manifest.name} {manifest.version} (weights sha256 {manifest.sha256[:16]}) in 8 bits, written by
-`shelfwatch model quantize`. Data, licence and known failures are those of its card.
+`shelfwatch model quantize`: int8 weights of 7 bits for each channel, uint8 activations. In float:
+what follows the last convolutions, and {kept.float_convolutions} convolutions before the output.
 
-Convolutions: int8 weights of 7 bits for each channel, uint8 activations, ranges from pictures of
-the training side. In float: what follows the last convolutions, and {kept.float_convolutions}
-convolutions before the output. Validation side, whole pictures:
+## Data
+
+Ranges of the activations: pictures of the training side. The rest: the card of {manifest.name}.
+
+## Licence
+
+{manifest.licence}, as {manifest.name}.
+
+## Figures
+
+Validation side, whole pictures; how much stays in float was chosen on them.
 
 {chr(10).join(lines)}
+
+## Known failures
+
+Those of {manifest.name}.
 """
 
 
