@@ -98,10 +98,11 @@ def draw_disturbances(
         turns[name] = Spans([_bump(random, at, camera.focal_px, life) for at in bumps])
         hands = _times(random, life.covers * days, until_secs)
         covers[name] = Spans([_cover(random, at) for at in hands])
-    tubes = [_tube(random, at, design) for at in _times(random, life.flickers * days, until_secs)]
+    flickers = _open_times(random, life.flickers * days, until_secs, life)
+    tubes = [_tube(random, at, design) for at in flickers]
     glares = [
         glare
-        for at in _times(random, life.glares * days, until_secs)
+        for at in _open_times(random, life.glares * days, until_secs, life)
         for glare in _glare(random, at, design)
     ]
     return Disturbances(
@@ -120,6 +121,19 @@ def _times(random: Random, mean: float, until_secs: float) -> list[float]:
     return sorted(
         round(float(at), 1) for at in random.uniform(0, until_secs, int(random.poisson(mean)))
     )
+
+
+def _open_times(random: Random, mean: float, until_secs: float, life: Life) -> list[float]:
+    """Return times at which the store is open."""
+    last = life.day_at(until_secs)
+    drawn = [
+        life.secs_of(
+            int(random.integers(0, last + 1)),
+            float(random.uniform(life.opens_hour, life.closes_hour)),
+        )
+        for _ in range(int(random.poisson(mean)))
+    ]
+    return sorted(round(secs, 1) for secs in drawn if 0 <= secs < until_secs)
 
 
 def _bump(random: Random, at: float, focal_px: float, life: Life) -> Span[Turn]:
