@@ -8,24 +8,28 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import structlog
 import typer
 import uvicorn
 
+from central.accounts import Accounts
 from central.alert_rules import make_rules
 from central.broker import BrokerError, EmbeddedBroker
-from central.channels import open_channels
 from central.collector import Collector
 from central.config import Central, Http, load_central, load_planograms
 from central.database import Database
-from central.delivery import Delivery, Mailbox, Names
 from central.desk import Desk, RulesOf
 from central.velocity import load_velocities
 from shelf.errors import ConfigError, Problem
 from shelf.planogram import Planogram
+
+if TYPE_CHECKING:
+    from central.delivery import Delivery
 
 GRACE_SECS = 3
 """How long open pages may take to end; they come back by themselves."""
@@ -38,13 +42,35 @@ _log = structlog.get_logger(__name__)
 @app.command()
 def central(
     config: Annotated[Path, typer.Option(metavar="FILE", help="The central configuration: YAML.")],
+    admin_link: Annotated[
+        bool, typer.Option("--admin-link", help="Print a new one-time link for admin, and end.")
+    ] = False,
 ) -> None:
     """Run collector, staff alerts and dashboard until SIGINT or SIGTERM.
 
     Example: shelfwatch central --config central.yaml
     """
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    run_central(load_central(config))
+    settings = load_central(config)
+    if admin_link:
+        print_admin_link(settings)
+    else:
+        run_central(settings)
+
+
+def print_admin_link(settings: Central) -> None:
+    """Print a link with which admin chooses a new password; the old one holds until then.
+
+    The service may be running. Raises `shelf.errors.ShelfwatchError`.
+    """
+    database = Database.open(settings.database_url)
+    try:
+        token = Accounts(database).admin_link()
+    finally:
+        database.close()
+    http = settings.http
+    url = http.public_url or f"http://{_shown_host(http.host)}:{http.port}"
+    typer.echo(f"{url.rstrip('/')}/link/{token}")
 
 
 def run_central(settings: Central, ready: Callable[[str], None] | None = None) -> None:
@@ -67,7 +93,8 @@ def run_central(settings: Central, ready: Callable[[str], None] | None = None) -
         assistant = settings.home_assistant.prefix if settings.home_assistant else None
         collector = Collector(database, access, Desk(rules_of), home_assistant=assistant)
         collector.on_commit(delivery.wake)
-        application = create_app(settings, database, collector, planograms, rules_of)
+        accounts = Accounts(database, timedelta(days=settings.login.session_days))
+        application = create_app(settings, database, collector, planograms, rules_of, accounts)
         if broker:
             broker.start()
             stack.callback(broker.stop)
@@ -81,8 +108,9 @@ def run_central(settings: Central, ready: Callable[[str], None] | None = None) -
                 log_config=None,
                 access_log=False,
                 timeout_graceful_shutdown=GRACE_SECS,
+                proxy_headers=False,  # whom to believe is configured, not assumed
             ),
-            ready or _say_where,
+            partial(_greet, settings, accounts, ready or _say_where),
             application.state.changes.close,
         )
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -105,6 +133,9 @@ def rules_from(
 
 def delivery_from(settings: Central, database: Database, rules_of: RulesOf) -> Delivery:
     """Return what sends to the configured people; raises `shelf.errors.ConfigError`."""
+    from central.channels import open_channels
+    from central.delivery import Delivery, Mailbox, Names
+
     mailboxes: dict[str, Mailbox] = {}
     problems: list[Problem] = []
     for index, person in enumerate(settings.people):
@@ -137,8 +168,7 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started and sockets:
             host, port = sockets[0].getsockname()[:2]
-            shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
-            self._ready(f"http://{shown}:{port}/")
+            self._ready(f"http://{_shown_host(host)}:{port}/")
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the streams, then everything else."""
@@ -152,6 +182,24 @@ def _listen(http: Http) -> socket.socket:
     except OSError as error:
         where = f"http: {http.host}:{http.port}"
         raise ConfigError([Problem(where, "an address to listen on", str(error))]) from error
+
+
+def _shown_host(host: str) -> str:
+    """Return a host that a browser on this machine reaches."""
+    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
+    return f"[{shown}]" if ":" in shown else shown
+
+
+def _greet(settings: Central, accounts: Accounts, ready: Callable[[str], None], url: str) -> None:
+    """Say where the pages are, and how the first person comes in."""
+    ready(url)
+    if not settings.login.required:
+        _log.warning("login is switched off: whoever reaches the pages may use them")
+        return
+    token = accounts.first_link()
+    if token is not None and settings.login.proxy is None:
+        link = f"{(settings.http.public_url or url).rstrip('/')}/link/{token}"
+        _log.warning("nobody can log in yet: open this link once, within 24 h", link=link)
 
 
 def _say_where(url: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field, IPvAnyNetwork, field_validator
 
 from central.alert_settings import AlertSettings, HomeAssistant, Recipient, Store
 from central.broker_settings import BrokerSettings
@@ -42,6 +42,27 @@ class Http(Settings):
         return url
 
 
+class ProxyLogin(Settings):
+    """A proxy that has asked people who they are, and says so in a header."""
+
+    header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")] = Field(
+        "X-Forwarded-User", description="The header that names the person."
+    )
+    trusted: tuple[IPvAnyNetwork, ...] = Field(
+        min_length=1, description="Addresses from which the header is believed, like 10.0.0.5/32."
+    )
+
+
+class Login(Settings):
+    """Who may see the pages."""
+
+    required: bool = Field(True, description="False lets in whoever can reach the pages.")
+    session_days: Annotated[float, Field(gt=0, le=365)] = Field(
+        14, description="A login that is not used for as long has to be made again."
+    )
+    proxy: ProxyLogin | None = Field(None, description="A proxy in front that logs people in.")
+
+
 class AislePlanogram(Settings):
     """The planogram of one aisle, for the names and places that the pages show."""
 
@@ -72,6 +93,7 @@ class Central(Settings):
     )
     broker: BrokerSettings = Field(description="The broker to listen to.")
     http: Http = Field(default_factory=Http, description="The web pages.")
+    login: Login = Field(default_factory=Login, description="Who may see the pages.")
     planograms: tuple[AislePlanogram, ...] = Field((), description="Planograms by aisle.")
     looks: tuple[Look, ...] = Field((), description="Pictures of cameras, where they exist.")
     alerts: AlertSettings = Field(default_factory=AlertSettings, description="Times of alerts.")

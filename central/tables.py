@@ -275,3 +275,40 @@ dead_letters = Table(
     Index("dead_letters_by_sequence", "source", "epoch", "sequence"),
 )
 """Messages that are not what they should be; ``source`` to ``sequence`` where readable."""
+
+users = Table(
+    "users",
+    metadata,
+    _key("name"),
+    _text("role"),
+    Column("stores", JSON(none_as_null=True)),
+    _text("password", nullable=True),
+    _time("created_utc"),
+    Column("is_disabled", Boolean, nullable=False),
+)
+"""Who may log in. ``stores`` is a list of ``tenant/site`` or ``tenant/*``, null for all;
+``password`` an argon2 hash, null until the person has chosen one."""
+
+sessions = Table(
+    "sessions",
+    metadata,
+    _key("token_hash"),
+    _text("name"),
+    _time("created_utc"),
+    _time("seen_utc"),
+    _time("expires_utc"),
+    Index("sessions_by_name", "name"),
+)
+"""Who is logged in: the SHA-256 of the cookie, never the cookie."""
+
+login_links = Table(
+    "login_links",
+    metadata,
+    _key("token_hash"),
+    _text("name"),
+    _time("expires_utc"),
+)
+"""One-time links with which a person chooses a password: the SHA-256 of the secret part."""
+
+secrets = Table("secrets", metadata, _key("name"), Column("value", LargeBinary, nullable=False))
+"""Keys that were made at the first start."""

@@ -7,25 +7,18 @@ import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from central.accounts import Role
 from central.desk import Actor
 from central.web.rows import Site
 
 CSRF_HEADER = "x-csrf-token"
 ALL_SITES = "*"
-
-
-class Role(StrEnum):
-    """What a person is for: people of a store, of a region, who set up, who run it all."""
-
-    STAFF = "staff"
-    MANAGER = "manager"
-    INSTALLER = "installer"
-    ADMIN = "admin"
 
 
 class Right(StrEnum):
@@ -49,13 +42,15 @@ RIGHTS = {
 class User:
     """A person. ``stores`` are ``tenant/site`` or ``tenant/*``; None means all.
 
-    ``csrf`` is what their own pages send with everything that changes something.
+    ``csrf`` is what their own pages send with everything that changes something;
+    ``is_anybody`` is true where login is switched off.
     """
 
     name: str
     role: Role
     stores: frozenset[str] | None = None
     csrf: str = ""
+    is_anybody: bool = False
 
     def may(self, right: Right) -> bool:
         """True when the role has the right."""
@@ -99,10 +94,20 @@ def check_own_page(request: Request, user: User) -> None:
     """
     if request.method in ("GET", "HEAD"):
         return
-    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-        raise HTTPException(403, "only the page itself may ask this")
+    check_same_origin(request)
     if not hmac.compare_digest(request.headers.get(CSRF_HEADER, "").encode(), user.csrf.encode()):
         raise HTTPException(403, "expected the header X-CSRF-Token as /api/me tells it")
+
+
+def check_same_origin(request: Request) -> None:
+    """Raise 403 for what a page of another origin made a browser ask."""
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    if site is not None:
+        is_own = site in ("same-origin", "none")
+    else:
+        is_own = origin is None or urlsplit(origin).netloc == request.headers.get("host")
+    if not is_own:
+        raise HTTPException(403, "only the page itself may ask this")
 
 
 def csrf_of(secret: bytes, identity: str) -> str:
@@ -115,7 +120,9 @@ class OpenDoor:
 
     def __init__(self, app: ASGIApp, secret: bytes) -> None:
         self._app = app
-        self._user = User("somebody", Role.MANAGER, csrf=csrf_of(secret, "open door"))
+        self._user = User(
+            "somebody", Role.MANAGER, csrf=csrf_of(secret, "open door"), is_anybody=True
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on as that user's."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_bytes
 from typing import Any, Protocol
@@ -24,13 +25,16 @@ from starlette.responses import (
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from central.config import Central, Look
+from central.accounts import Accounts
+from central.config import Central, Login, Look
 from central.database import Database
 from central.desk import RulesOf, SiteKey, default_rules
 from central.web.access import OpenDoor, User, user_of
 from central.web.api import Api, Desk, asked_site
 from central.web.live import Changes, stream
+from central.web.login import Door, LoginPages
 from central.web.pages import Pages, Planograms
+from central.web.people_api import PeopleApi
 from central.web.queries import Moment, read_picture, read_picture_sites
 from central.web.rows import NO_SITE, Site
 from central.web.security import SecurityHeaders, origin_of
@@ -60,6 +64,7 @@ def create_app(
     collector: Collecting,
     planograms: Mapping[SiteKey, Mapping[str, Planogram]],
     rules_of: RulesOf,
+    accounts: Accounts,
 ) -> Starlette:
     """Return the page as ``central`` configures it, live with the collector's commits.
 
@@ -72,7 +77,28 @@ def create_app(
             where = f"looks[{index}].url"
             raise ConfigError([Problem(where, "an http or https URL", repr(look.url))]) from error
     by_site = {Site(*key): by_aisle for key, by_aisle in planograms.items()}
-    return make_app(database, by_site, central.looks, collector, rules_of)
+    is_https = (central.http.public_url or "").startswith("https://")
+    entrance = Entrance(accounts, central.login, is_https) if central.login.required else None
+    return make_app(database, by_site, central.looks, collector, rules_of, entrance)
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """Who may come in, and how; ``is_https`` keeps the cookie from plain http."""
+
+    accounts: Accounts
+    login: Login
+    is_https: bool = False
+
+    def door(self) -> Middleware:
+        """Return what every request has to pass."""
+        secret = self.accounts.secret("csrf")
+        return Middleware(Door, accounts=self.accounts, login=self.login, secret=secret)
+
+    def routes(self) -> list[Route]:
+        """Return the pages to log in, and the interface to manage people."""
+        pages = LoginPages(self.accounts, self.login, is_https=self.is_https)
+        return [*pages.routes(), *PeopleApi(self.accounts).routes()]
 
 
 class _Revalidated(StaticFiles):
@@ -193,8 +219,11 @@ def make_app(
     looks: Sequence[Look] = (),
     collector: Collecting | None = None,
     rules_of: RulesOf = default_rules,
+    entrance: Entrance | None = None,
 ) -> Starlette:
     """Return the page over ``database``; without a ``collector`` it only looks now and then.
+
+    Without an ``entrance`` everybody may come in.
 
     ``app.state.changes`` is its `Changes`: ``notify()`` redraws, ``close()`` ends the streams
     (call it before the server waits for its connections to end).
@@ -212,10 +241,10 @@ def make_app(
 
     origins = [origin_of(look.url) for look in looks]
     app = Starlette(
-        routes=web.routes(),
+        routes=[*web.routes(), *(entrance.routes() if entrance else [])],
         middleware=[
             Middleware(SecurityHeaders, picture_origins=origins),
-            Middleware(OpenDoor, secret=token_bytes(32)),
+            entrance.door() if entrance else Middleware(OpenDoor, secret=token_bytes(32)),
         ],
         exception_handlers={HTTPException: _plain_error},
         lifespan=lifespan,

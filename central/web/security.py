@@ -32,7 +32,7 @@ class SecurityHeaders:
         self._headers = {
             "Content-Security-Policy": (
                 "default-src 'none'; script-src 'self'; style-src 'self'; "
-                f"img-src {pictures}; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+                f"img-src {pictures}; connect-src 'self'; base-uri 'none'; form-action 'self'; "
                 "frame-ancestors 'none'"
             ),
             "X-Content-Type-Options": "nosniff",

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from page_store import FakeCollector, insert
 from starlette.testclient import TestClient
 from web_rows import NOW, planogram, stored_alert, stored_slot
 
 from central import tables
-from central.alerts import ResetAnnounced
 from central.config import Look
-from central.database import Database, insert_new
-from central.desk import Actor, SiteKey
+from central.database import Database
 from central.web.app import make_app
 from central.web.live import Changes
 from central.web.pages import Pages
 from central.web.rows import Site
-from shelf.wire import ActionOutcome, StaffAction, StaffAnswer
 
 EVIL = "<script>alert('x')</script>"
 SITE = Site("demo", "s0001")
@@ -37,11 +35,6 @@ def client(database: Database) -> Iterator[TestClient]:
     looks = [Look(camera="c1", url="http://127.0.0.1:9/cameras/c1/look.jpg")]
     with TestClient(make_app(database, {SITE: {"a12": planogram()}}, looks)) as client:
         yield client
-
-
-def insert(database: Database, table: str, *rows: Mapping[str, object]) -> None:
-    with database.write() as connection:
-        insert_new(connection, tables.metadata.tables[table], rows)
 
 
 def test_an_empty_database_still_gives_a_page(client: TestClient) -> None:
@@ -185,33 +178,6 @@ def test_several_stores_can_be_chosen(client: TestClient, database: Database) ->
     assert "Nutmeg" in client.get("/?tenant=demo&site=s0002").text
     missing = client.get("/?tenant=demo&site=s9")
     assert (missing.status_code, "there is s0001, s0002" in missing.text) == (404, True)
-
-
-class FakeCollector:
-    """Commits and closes when a test says so."""
-
-    def __init__(self) -> None:
-        self.is_connected = True
-        self.detail = ""
-        self.acted: list[tuple[Actor, StaffAction]] = []
-        self._listeners: list[Callable[[], None]] = []
-
-    def on_commit(self, call: Callable[[], None]) -> None:
-        self._listeners.append(call)
-
-    def commit(self) -> None:
-        for call in self._listeners:
-            call()
-
-    def act(self, actor: Actor, actions: Sequence[StaffAction]) -> list[StaffAnswer]:
-        self.acted += [(actor, action) for action in actions]
-        return [
-            StaffAnswer(action=a.action, alert=a.alert, outcome=ActionOutcome.APPLIED)
-            for a in actions
-        ]
-
-    def announce_reset(self, site: SiteKey, reset: ResetAnnounced) -> None:
-        raise NotImplementedError
 
 
 def test_a_commit_of_the_collector_redraws(database: Database) -> None:

@@ -133,6 +133,7 @@ class Store:
         config = {
             "broker": {"embedded": True, "port": self.broker_port},
             "http": {"port": int(self.url.rsplit(":", 1)[1])},
+            "login": {"required": False},
             "planograms": [
                 {"tenant": "demo", "site": "s0001", "aisle": "a12", "file": "a12.csv"},
             ],

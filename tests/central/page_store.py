@@ -1,0 +1,44 @@
+"""What the tests of the page over HTTP share: rows in a database, and a collector that listens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from central import tables
+from central.alerts import ResetAnnounced
+from central.database import Database, insert_new
+from central.desk import Actor, SiteKey
+from shelf.wire import ActionOutcome, StaffAction, StaffAnswer
+
+
+def insert(database: Database, table: str, *rows: Mapping[str, object]) -> None:
+    with database.write() as connection:
+        insert_new(connection, tables.metadata.tables[table], rows)
+
+
+class FakeCollector:
+    """Commits and closes when a test says so."""
+
+    def __init__(self) -> None:
+        self.is_connected = True
+        self.detail = ""
+        self.acted: list[tuple[Actor, StaffAction]] = []
+        self.resets: list[tuple[SiteKey, ResetAnnounced]] = []
+        self._listeners: list[Callable[[], None]] = []
+
+    def on_commit(self, call: Callable[[], None]) -> None:
+        self._listeners.append(call)
+
+    def commit(self) -> None:
+        for call in self._listeners:
+            call()
+
+    def act(self, actor: Actor, actions: Sequence[StaffAction]) -> list[StaffAnswer]:
+        self.acted += [(actor, action) for action in actions]
+        return [
+            StaffAnswer(action=a.action, alert=a.alert, outcome=ActionOutcome.APPLIED)
+            for a in actions
+        ]
+
+    def announce_reset(self, site: SiteKey, reset: ResetAnnounced) -> None:
+        self.resets.append((site, reset))
