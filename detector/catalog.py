@@ -32,7 +32,8 @@ class Catalog:
 
     A product's similarity to a facing is that of its best picture. ``known`` is the rule by
     which a product counts as found, ``twins`` are pairs of products that facings cannot tell
-    apart, ``remarks`` say what was wrong with the pictures. Immutable.
+    apart, ``files`` are the products' pictures where they are on disk, ``remarks`` say what was
+    wrong with them. Immutable.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Catalog:
         known: KnownRule,
         twins: Collection[tuple[str, str]] = (),
         remarks: Sequence[str] = (),
+        files: Mapping[str, Sequence[Path]] | None = None,
     ) -> None:
         """``vectors`` (m, d), made unit length here; ``keys`` (m,), one per vector."""
         if vectors.ndim != 2 or len(vectors) != len(keys):
@@ -57,6 +59,7 @@ class Catalog:
         self.known = known
         self.twins = frozenset(frozenset((a, b)) for a, b in twins if a != b)
         self.remarks = tuple(remarks)
+        self.files = {key: tuple(paths) for key, paths in (files or {}).items()}
 
     @classmethod
     def from_folder(cls, folder: Path, embedder: Embedder, *, progress: Progress = iter) -> Catalog:
@@ -65,14 +68,22 @@ class Catalog:
         Unreadable pictures are left out, and a stored index saves time; ``remarks`` say so.
         Raises :class:`~detector.errors.CatalogError` when there is no usable picture.
         """
-        return cls.from_index(index_folder(folder, embedder, progress=progress), embedder)
+        return cls.from_index(index_folder(folder, embedder, progress=progress), embedder, folder)
 
     @classmethod
-    def from_index(cls, index: CatalogIndex, embedder: Embedder) -> Catalog:
-        """A catalogue of the pictures in ``index``, which ``embedder`` made."""
-        twins = [twin.keys for twin in index.twins]
+    def from_index(cls, index: CatalogIndex, embedder: Embedder, folder: Path) -> Catalog:
+        """A catalogue of the pictures in ``folder``, whose ``index`` the ``embedder`` made."""
+        files: dict[str, list[Path]] = {}
+        for picture in index.pictures:
+            files.setdefault(picture.key, []).append(folder / picture.file)
         return cls(
-            index.vectors, index.keys, embedder.identity, embedder.known, twins, index.remarks
+            index.vectors,
+            index.keys,
+            embedder.identity,
+            embedder.known,
+            [twin.keys for twin in index.twins],
+            index.remarks,
+            files,
         )
 
     @property
@@ -167,6 +178,9 @@ class Catalog:
 
     def renamed(self, names: Mapping[str, str]) -> Catalog:
         """The same pictures under other keys; keys that become the same are one product."""
+        files: dict[str, list[Path]] = {}
+        for key, paths in self.files.items():
+            files.setdefault(names.get(key, key), []).extend(paths)
         return Catalog(
             self._vectors,
             [names.get(self._keys[owner], self._keys[owner]) for owner in self._owner],
@@ -174,6 +188,7 @@ class Catalog:
             self.known,
             [(names.get(a, a), names.get(b, b)) for a, b in map(sorted, self.twins)],
             self.remarks,
+            files,
         )
 
     def check_embedder(self, embedder: Embedder) -> None:

@@ -173,7 +173,7 @@ def evaluate(
     """
     method = load_embedder(embedder)
     index = index_folder(catalog, method, progress=_bar)
-    known = Catalog.from_index(index, method)
+    known = Catalog.from_index(index, method, catalog)
     if crops is None:
         source = "made up from the catalogue's own pictures (real facings do worse)"
         result = _evaluate_made_up(catalog, index, known, method)
@@ -202,7 +202,7 @@ def search(
     plan = None if planogram is None else load_planogram(planogram)
     method = load_embedder(embedder)
     index = index_folder(catalog, method, progress=_bar)
-    known = Catalog.from_index(index, method)
+    known = Catalog.from_index(index, method, catalog)
     if plan is not None:
         known = Recogniser(known, method, plan).catalog
     result = search_photo(image, Detector.load(), known, method)

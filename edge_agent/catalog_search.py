@@ -9,6 +9,7 @@ import numpy as np
 
 from detector import PRODUCT, Catalog, Detector, Embedder, Match, crops_of, trim_uniform_border
 from detector.catalog import Answer
+from detector.second_look import PHOTO_SIDE_PX, PrintReader, print_points
 from edge_agent.frames import ImageBgr
 from shelf import BoxPx
 
@@ -27,6 +28,9 @@ gives products that are not shown another chance."""
 MIDDLES = ((0.6, 0.9), (0.45, 0.6))
 """Shares of width and height around the middle, where a package held up to a camera is."""
 
+COMPARED = 8
+"""Products whose print is compared with the photograph's."""
+
 COUNT = 5
 """Candidates that are told."""
 
@@ -42,13 +46,16 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """``candidates`` are the most alike products, best first; ``answer`` is what the rule accepts.
+    """``candidates`` are the likeliest products, best first, with ``points``: how many points of
+    their print the photograph shows. ``answer``: the one that the print proves, those it leaves in
+    question, or where there is no print to see what the likeness alone tells; empty: not known.
 
     ``region`` turned by ``turned_degrees`` clockwise is what looks most like the first.
     """
 
     answer: Answer
     candidates: tuple[Match, ...]
+    points: tuple[int, ...]
     region: Region
     turned_degrees: int
 
@@ -58,6 +65,8 @@ def search_photo(
 ) -> SearchResult:
     """Compare the whole photograph, its middle and its main products, each turned four ways.
 
+    The most alike products' print is then looked for in the photograph.
+
     Raises `detector.PictureError` for an array that is not uint8 (H, W, 3).
     """
     regions = regions_of(image_bgr, detector)
@@ -65,10 +74,23 @@ def search_photo(
     table = catalog.similarities(embedder.embed([_turned(r.image_bgr, turn) for r, turn in views]))
     table -= np.array([[TURN_COST if turn else 0.0] for _, turn in views], dtype=np.float32)
     best = table.max(axis=0)
-    order = np.argsort(-best, kind="stable")[:COUNT]
-    candidates = tuple(Match(catalog.keys[k], float(best[k])) for k in order)
-    region, turn = views[int(table[:, order[0]].argmax())]
-    return SearchResult(catalog.decide(candidates), candidates, region, turn)
+    near = np.argsort(-best, kind="stable")[:COMPARED]
+    matches = [Match(catalog.keys[k], float(best[k])) for k in near]
+    reader = PrintReader(catalog.files)
+    seen = print_points(image_bgr, PHOTO_SIDE_PX)
+    counts = reader.explained(seen, [match.key for match in matches])
+    leaders = reader.leaders(counts)
+    answer = tuple(matches[k] for k in leaders) or catalog.decide(matches)
+    order = sorted(range(len(matches)), key=lambda k: -counts[k])
+    first = int(near[order[0]])
+    region, turn = views[int(table[:, first].argmax())]
+    return SearchResult(
+        answer,
+        tuple(matches[k] for k in order[:COUNT]),
+        tuple(counts[k] for k in order[:COUNT]),
+        region,
+        turn,
+    )
 
 
 def regions_of(image_bgr: ImageBgr, detector: Detector) -> list[Region]:

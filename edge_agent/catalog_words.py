@@ -132,9 +132,10 @@ def search_json(
                 "sku": match.key,
                 "name": _name(match.key, planogram),
                 "similarity": round(match.similarity, 4),
+                "print_points": points,
                 "slots": _slots(match.key, planogram),
             }
-            for match in result.candidates
+            for match, points in zip(result.candidates, result.points, strict=True)
         ],
         "box_xyxy_px": [round(side, 1) for side in result.region.box],
         "turned_degrees": result.turned_degrees,
@@ -157,9 +158,10 @@ def print_search(result: SearchResult, planogram: Planogram | None) -> None:
     console.print(f"(from {result.region.what}{turned})")
     if planogram is not None:
         _print_places(console, result, planogram)
-    table = Table("product", "similarity", box=None)
-    for match in result.candidates:
-        table.add_row(escape(_name(match.key, planogram)), f"{match.similarity:.3f}")
+    table = Table("product", "similarity", "points of its print", box=None)
+    for match, points in zip(result.candidates, result.points, strict=True):
+        name = escape(_name(match.key, planogram))
+        table.add_row(name, f"{match.similarity:.3f}", str(points))
     console.print(table)
 
 

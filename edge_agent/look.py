@@ -74,6 +74,7 @@ def observe_picture(
         gap_scores=gaps.scores.astype(np.float64),
         skus=recogniser.skus if recogniser else (),
         similarity=recogniser.similarity(image_bgr, boxes) if recogniser else None,
+        by_print=recogniser.reader_of(image_bgr, boxes) if recogniser else None,
         rule=recogniser.rule if recogniser else IdentityRule(),
         twins=recogniser.twins if recogniser else frozenset(),
         names=recogniser.names if recogniser else {},

@@ -11,11 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector import Catalog, Embedder, crops_of, load_embedder
+from detector.second_look import PrintReader, print_points
 from edge_agent.frames import ImageBgr
-from edge_agent.match.observed import IdentityRule
+from edge_agent.match.observed import ByPrint, IdentityRule
 from shelf import Planogram
 
 Floats = NDArray[np.float64]
+
+MIN_PRINT_PX = 60.0
+"""Facings with a shorter side show their colours but not their print."""
 
 
 class Recogniser:
@@ -35,6 +39,7 @@ class Recogniser:
             key: key if key in planogram.names else by_name.get(key, key) for key in catalog.keys
         }
         self.catalog = catalog.renamed(sku_of)
+        self._print_reader = PrintReader(self.catalog.files)
         self.folder_of = {sku: key for key, sku in reversed(sku_of.items())}
         self.rule = IdentityRule(
             embedder.stranger.min_similarity,
@@ -72,6 +77,21 @@ class Recogniser:
     def twins(self) -> Set[frozenset[str]]:
         """Pairs of products that facings cannot tell apart."""
         return self.catalog.twins
+
+    def reader_of(self, image_bgr: ImageBgr, boxes_xyxy_px: Floats) -> ByPrint:
+        """For `Observed.by_print`: the product that a facing's print proves, of those named.
+
+        None when the facing is too small for its print or the print does not tell.
+        """
+
+        def proven(facing: int, skus: tuple[str, ...]) -> str | None:
+            box = boxes_xyxy_px[facing : facing + 1]
+            if (box[0, 2:] - box[0, :2]).min() < MIN_PRINT_PX:
+                return None
+            (crop,) = crops_of(image_bgr, box.astype(np.float32))
+            return self._print_reader.proven(print_points(crop), skus)
+
+        return proven
 
     def similarity(self, image_bgr: ImageBgr, boxes_xyxy_px: Floats) -> Floats:
         """Return (n, len(skus)): how alike each facing is to each product, higher is more."""

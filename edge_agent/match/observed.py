@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Set
+from collections.abc import Callable, Collection, Mapping, Set
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+ByPrint = Callable[[int, tuple[str, ...]], str | None]
+"""Facing and SKUs to the one of them that the facing's print proves, or None."""
+
+PRINT_REACH = 0.15
+"""Products as much less alike than the best one may still be what the print proves."""
+
+PRINT_CANDIDATES = 5
+"""Products whose print is compared with a facing's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +40,10 @@ class Observed:
     ``facings_xyxy_px`` (n,4) and ``gaps_xyxy_px`` (m,4) are float64 boxes in the picture
     (origin top left, y down); ``facing_scores`` (n,) and ``gap_scores`` (m,) are 0..1.
     ``similarity`` (n,k) compares each facing with the ``skus`` (k) of a catalogue, higher is
-    more alike, or is None without a catalogue; ``twins`` are pairs of SKUs that facings cannot
-    tell apart; ``names`` and ``sizes`` are the products' names and facings' widths and heights
-    by SKU, in planogram lengths, where they are known.
+    more alike, or is None without a catalogue; ``by_print`` looks closer where that does not tell
+    products apart; ``twins`` are pairs of SKUs that ``similarity`` cannot tell apart; ``names``
+    and ``sizes`` are the products' names and facings' widths and heights by SKU, in planogram
+    lengths, where they are known.
     Raises ``ValueError`` when the shapes do not fit together or a box has no area.
     """
 
@@ -45,6 +54,7 @@ class Observed:
     gap_scores: Floats
     skus: tuple[str, ...] = ()
     similarity: Floats | None = None
+    by_print: ByPrint | None = None
     rule: IdentityRule = IdentityRule()
     twins: Set[frozenset[str]] = frozenset()
     names: Mapping[str, str] = field(default_factory=dict)
@@ -74,30 +84,37 @@ class Observed:
             facings_xyxy_px=self.facings_xyxy_px[facings],
             facing_scores=self.facing_scores[facings],
             similarity=None if self.similarity is None else self.similarity[facings],
+            by_print=_of_these(self.by_print, facings),
         )
 
     def stranger(self, facing: int, accepted: Collection[str]) -> tuple[str, ...]:
         """Return the SKUs that a facing may show, when it clearly shows none of ``accepted``.
 
-        Several are near-twins, most alike first. Empty when it shows one of ``accepted`` or a
-        near-twin of one (then what is planned decides), when it cannot be told, or when the
-        catalogue has no picture of any of them: then nothing can be said against the facing.
+        Several are near-twins, most alike first. Where the similarity does not tell, the print
+        decides. Empty when the facing shows one of ``accepted``, when it cannot be told (then
+        what is planned decides), or when the catalogue has no picture of any of them: then
+        nothing can be said against the facing.
         """
         if self.similarity is None:
             return ()
         similarity = self.similarity[facing]
-        expected = [similarity[k] for k, sku in enumerate(self.skus) if sku in accepted]
+        expected = [k for k, sku in enumerate(self.skus) if sku in accepted]
         best = int(np.argmax(similarity))
-        if not expected or similarity[best] < self.rule.min_similarity:
+        if not expected or best in expected or similarity[best] < self.rule.min_similarity:
             return ()
-        if similarity[best] - max(expected) < self.rule.min_margin:
-            return ()
+        planned = max(expected, key=lambda k: similarity[k])
+        order = np.argsort(-similarity, kind="stable")
         first = self.skus[best]
-        if any(frozenset((first, sku)) in self.twins for sku in accepted):
-            return ()
+        if similarity[best] - similarity[planned] < self.rule.min_margin or any(
+            frozenset((first, sku)) in self.twins for sku in accepted
+        ):
+            near = [k for k in order if similarity[best] - similarity[k] < PRINT_REACH]
+            named = [self.skus[k] for k in dict.fromkeys([planned, *near[:PRINT_CANDIDATES]])]
+            proven = self.by_print(facing, tuple(named)) if self.by_print is not None else None
+            return () if proven is None or proven in accepted else (proven,)
         close = [
             k
-            for k in np.argsort(-similarity, kind="stable")
+            for k in order
             if similarity[best] - similarity[k] < self.rule.twin_margin
             and frozenset((first, self.skus[k])) in self.twins
         ]
@@ -122,3 +139,9 @@ class Observed:
                 similarity = self.similarity[:, column[sku]]
                 result[:, index] = np.clip((best - similarity) / spread, 0.0, 1.0)
         return result
+
+
+def _of_these(by_print: ByPrint | None, facings: NDArray[np.int64]) -> ByPrint | None:
+    if by_print is None:
+        return None
+    return lambda facing, skus: by_print(int(facings[facing]), skus)
