@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import urlsplit
@@ -76,6 +76,12 @@ def user_of(request: Request) -> User:
     """Return who asks."""
     user: User = request.scope["user"]
     return user
+
+
+def is_still_in(request: Request) -> bool:
+    """Return whether who asked may still be here: a stream outlives a session. May block."""
+    ask: Callable[[], bool] = request.scope.get("is_still_in", lambda: True)
+    return ask()
 
 
 def require(request: Request, right: Right) -> User:

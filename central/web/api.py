@@ -34,7 +34,7 @@ MAX_ACTIONS = 200
 """Of one request; a phone that was away for longer sends several."""
 
 
-class Desk(Protocol):
+class Acting(Protocol):
     """What the interface needs of the collector: to change something, and tell all."""
 
     def act(self, actor: Actor, actions: Sequence[StaffAction]) -> list[StaffAnswer]:
@@ -62,10 +62,10 @@ class ResetBody(Settings):
 class Api:
     """The handlers, and what they share."""
 
-    def __init__(self, database: Database, pages: Pages, desk: Desk | None) -> None:
+    def __init__(self, database: Database, pages: Pages, acting: Acting | None) -> None:
         self._database = database
         self._pages = pages
-        self._desk = desk
+        self._acting = acting
 
     async def me(self, request: Request) -> Response:
         """Who asks, what they may do, and the token that their changes need."""
@@ -83,24 +83,24 @@ class Api:
     async def actions(self, request: Request) -> Response:
         """Do what a person says about alerts; every action is answered, and done once."""
         user = require(request, Right.ACT)
-        if self._desk is None:
+        if self._acting is None:
             raise HTTPException(503, "alerts cannot be changed here")
         body = await read_body(request, Actions)
         actor = user.actor(await run_in_threadpool(self._pages.sites))
-        answers = await run_in_threadpool(self._desk.act, actor, body.actions)
+        answers = await run_in_threadpool(self._acting.act, actor, body.actions)
         return JSONResponse({"answers": [a.model_dump(mode="json") for a in answers]})
 
     async def resets(self, request: Request) -> Response:
         """Say that an aisle is rebuilt until a time; one that is over ends it."""
         user = require(request, Right.RESET)
-        if self._desk is None:
+        if self._acting is None:
             raise HTTPException(503, "alerts cannot be changed here")
         body = await read_body(request, ResetBody)
         known = user.own(await run_in_threadpool(self._pages.sites))
         if Site(body.tenant, body.site) not in known:
             raise HTTPException(404, f"no store {body.tenant}/{body.site}")
         reset = ResetAnnounced(user.name, body.aisle, body.until.astimezone(UTC))
-        await run_in_threadpool(self._desk.announce_reset, (body.tenant, body.site), reset)
+        await run_in_threadpool(self._acting.announce_reset, (body.tenant, body.site), reset)
         return Response(status_code=204)
 
     async def alerts(self, request: Request) -> Response:

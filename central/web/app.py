@@ -9,6 +9,7 @@ from pathlib import Path
 from secrets import token_bytes
 from typing import Any, Protocol
 
+import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -29,8 +30,8 @@ from central.accounts import Accounts
 from central.config import Central, Login, Look
 from central.database import Database
 from central.desk import RulesOf, SiteKey, default_rules
-from central.web.access import OpenDoor, User, user_of
-from central.web.api import Api, Desk, asked_site
+from central.web.access import OpenDoor, User, is_still_in, user_of
+from central.web.api import Acting, Api, asked_site
 from central.web.live import Changes, stream
 from central.web.login import Door, LoginPages
 from central.web.pages import Pages, Planograms
@@ -40,10 +41,12 @@ from central.web.rows import NO_SITE, Site
 from central.web.security import SecurityHeaders, origin_of
 from shelf import ConfigError, Planogram, Problem, SlotId
 
+_log = structlog.get_logger(__name__)
+
 STATIC = Path(__file__).parent / "static"
 
 
-class Collecting(Desk, Protocol):
+class Collecting(Acting, Protocol):
     """What the page needs of the collector."""
 
     @property
@@ -154,8 +157,11 @@ class Web:
         async def draw() -> dict[str, str]:
             return await self._pages.parts(site)
 
+        async def is_welcome() -> bool:
+            return await run_in_threadpool(is_still_in, request)
+
         return StreamingResponse(
-            stream(self.changes, draw),
+            stream(self.changes, draw, is_welcome),
             media_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
@@ -246,7 +252,7 @@ def make_app(
             Middleware(SecurityHeaders, picture_origins=origins),
             entrance.door() if entrance else Middleware(OpenDoor, secret=token_bytes(32)),
         ],
-        exception_handlers={HTTPException: _plain_error},
+        exception_handlers={HTTPException: _plain_error, SQLAlchemyError: _try_again},
         lifespan=lifespan,
     )
     app.state.changes = web.changes
@@ -256,6 +262,12 @@ def make_app(
 async def _plain_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return PlainTextResponse(error.detail, error.status_code, headers=error.headers)
+
+
+async def _try_again(request: Request, error: Exception) -> Response:
+    _log.warning("database does not answer", path=request.url.path, reason=str(error))
+    words = "the database does not answer; nothing was done, try again"
+    return PlainTextResponse(words, 503, headers={"Retry-After": "5"})
 
 
 def _own_site(request: Request) -> Site:

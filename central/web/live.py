@@ -72,19 +72,22 @@ class Changes:
 async def stream(
     changes: Changes,
     draw: Callable[[], Awaitable[Parts]],
+    is_welcome: Callable[[], Awaitable[bool]] | None = None,
     beat_secs: float = BEAT_SECS,
     gather_secs: float = GATHER_SECS,
 ) -> AsyncIterator[str]:
     """Yield server-sent events: ``parts`` that differ from what was sent, else a ``beat``.
 
-    The first event holds all parts. A database that does not answer gives silence, which the
-    page shows as such.
+    It ends when the reader ``is_welcome`` no more. The first event holds all parts. A database
+    that does not answer gives silence, which the page shows as such.
     """
     sent: Parts = {}
     yield "retry: 1000\n\n"
     while not changes.is_closed:
         version = changes.version
         try:
+            if is_welcome is not None and not await is_welcome():
+                return
             parts = await draw()
         except SQLAlchemyError as error:
             _log.warning("web.not_drawn", error=str(error))

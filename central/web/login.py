@@ -48,6 +48,7 @@ class Door:
             await _turn_away(request)(scope, receive, send)
             return
         scope["user"] = user
+        scope["is_still_in"] = lambda: self._find(request) is not None
         await self._app(scope, receive, send)
 
     def _find(self, request: Request) -> User | None:

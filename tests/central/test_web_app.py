@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from page_store import FakeCollector, insert
+from sqlalchemy.exc import OperationalError
 from starlette.testclient import TestClient
 from web_rows import NOW, planogram, stored_alert, stored_slot
 
 from central import tables
 from central.config import Look
 from central.database import Database
+from central.desk import Actor
 from central.web.app import make_app
 from central.web.live import Changes
 from central.web.pages import Pages
 from central.web.rows import Site
+from shelf.wire import StaffAction, StaffAnswer
 
 EVIL = "<script>alert('x')</script>"
 SITE = Site("demo", "s0001")
@@ -250,3 +253,54 @@ def test_health_follows_the_database(client: TestClient, database: Database) -> 
     tables.metadata.drop_all(database.engine)
     answer = client.get("/healthz")
     assert (answer.status_code, answer.json()["status"]) == (503, "failing")
+
+
+def test_a_database_that_does_not_answer_is_told(database: Database) -> None:
+    """Nothing was done, and a phone keeps its actions for later."""
+
+    class Stuck(FakeCollector):
+        def act(self, actor: Actor, actions: Sequence[StaffAction]) -> list[StaffAnswer]:
+            raise OperationalError("insert", {}, Exception("database is locked"))
+
+    with TestClient(make_app(database, {}, collector=Stuck())) as client:
+        headers = {"X-CSRF-Token": client.get("/api/me").json()["csrf"]}
+        answer = client.post("/api/actions", headers=headers, json=DONE)
+    assert (answer.status_code, "try again" in answer.text) == (503, True)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("{", "body: expected JSON"),
+        ('{"actions": []}', "actions: Tuple should have at least 1 item"),
+        ('{"actions": [{"action": "x", "alert": "e1", "kind": "done"}]}', "actions.0.action"),
+        ('{"actions": [{"action": "phone-001", "alert": "e1", "kind": "eat"}]}', "actions.0.kind"),
+        ('{"deeds": []}', "actions: Field required"),
+        (" " * 300_000, "expected at most 262144 bytes"),
+    ],
+)
+def test_a_wrong_body_is_told_by_field(database: Database, body: str, words: str) -> None:
+    """And nothing of it is done."""
+    collector = FakeCollector()
+    with TestClient(make_app(database, {}, collector=collector)) as client:
+        headers = {"X-CSRF-Token": client.get("/api/me").json()["csrf"]}
+        answer = client.post("/api/actions", headers=headers, content=body)
+    assert answer.status_code in (400, 413)
+    assert words in answer.text
+    assert collector.acted == []
+
+
+def test_an_alert_tells_its_life(client: TestClient, database: Database) -> None:
+    """Every step with its time and who took it."""
+    insert(database, "alerts", stored_alert(phase="claimed", by="anna"))
+    step = {"alert": "e1", "time_utc": NOW, "detail": None, "action": None}
+    steps = [step | {"number": 1, "step": "opened", "by": None}]
+    steps += [step | {"number": 2, "step": "claimed", "by": "anna"}]
+    insert(database, "alert_steps", *steps)
+    said = client.get("/api/alert.json?alert=e1").json()
+    assert (said["phase"], said["by"]) == ("claimed", "anna")
+    assert [(each["step"], each["by"]) for each in said["steps"]] == [
+        ("opened", None),
+        ("claimed", "anna"),
+    ]
+    assert client.get("/api/alert.json?alert=none").status_code == 404

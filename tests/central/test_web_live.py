@@ -86,6 +86,27 @@ def test_a_change_that_nobody_announced_is_found_at_the_next_beat() -> None:
     asyncio.run(scenario())
 
 
+def test_who_is_not_welcome_any_more_gets_nothing() -> None:
+    """The stream ends at the next change or beat after the session has."""
+
+    async def scenario() -> None:
+        changes, page, welcome = Changes(), Page(), [True]
+        changes.open()
+
+        async def is_welcome() -> bool:
+            return welcome[0]
+
+        events = stream(changes, page.draw, is_welcome, beat_secs=0.01, gather_secs=0)
+        await next_event(events)
+        welcome[0] = False
+        page.parts["alerts"] = "secret"
+        async with asyncio.timeout(10):
+            rest = [text async for text in events]
+        assert "secret" not in "".join(rest)
+
+    asyncio.run(scenario())
+
+
 def test_a_database_error_is_silence_and_then_recovery() -> None:
     """The stream lives on, and sends what it could not when the database is back."""
 
