@@ -197,7 +197,7 @@ def _greet(settings: Central, accounts: Accounts, ready: Callable[[str], None], 
         _log.warning("login is switched off: whoever reaches the pages may use them")
         return
     token = accounts.first_link()
-    if token is not None and settings.login.proxy is None:
+    if token is not None:
         link = f"{(settings.http.public_url or url).rstrip('/')}/link/{token}"
         _log.warning("nobody can log in yet: open this link once, within 24 h", link=link)
 

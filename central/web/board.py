@@ -124,7 +124,7 @@ def build_board(
     seen = [slot for slot in all_slots if slot.state is not State.UNKNOWN]
     available = sum(slot.state.is_available for slot in seen)
     cards = [_card(row, names) for row in rows.open_alerts]
-    cards.sort(key=lambda card: (-rank(card.row), card.row.opened_utc, card.row.id))
+    cards.sort(key=lambda card: _order(card.row, rank))
     summary = Summary(
         slots=len(all_slots),
         seen=len(seen),
@@ -177,6 +177,12 @@ def headline(state: State, seen: int, expected: int) -> str:
     if state is State.LOW:
         return f"Low: {seen} of {expected} left"
     return words.STATE_WORDS[state]
+
+
+def _order(row: AlertRow, rank: Callable[[AlertRow], float]) -> tuple[bool, float, datetime, str]:
+    """What waits for somebody comes before what waits for the camera or the delivery."""
+    is_answered = row.phase in (AlertPhase.DONE, AlertPhase.NO_STOCK)
+    return is_answered, -rank(row), row.opened_utc, row.id
 
 
 def _card(row: AlertRow, names: Mapping[str, str]) -> AlertCard:

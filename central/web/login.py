@@ -22,7 +22,8 @@ from central.web.access import User, check_same_origin, csrf_of, user_of
 from central.web.limits import Limit
 
 COOKIE = "shelfwatch_session"
-PUBLIC = ("/login", "/link/", "/static/", "/healthz")
+FOR_ALL = ("/static/", "/healthz")
+PUBLIC = ("/login", "/link/", *FOR_ALL)
 MAX_FORM_BYTES = 16 * 1024
 
 Network = IPv4Network | IPv6Network
@@ -43,7 +44,9 @@ class Door:
             await self._app(scope, receive, send)
             return
         request = Request(scope)
-        user = await run_in_threadpool(self._find, request)
+        user = None
+        if not request.url.path.startswith(FOR_ALL):
+            user = await run_in_threadpool(self._find, request)
         if user is None and not request.url.path.startswith(PUBLIC):
             await _turn_away(request)(scope, receive, send)
             return

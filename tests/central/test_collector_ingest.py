@@ -18,8 +18,11 @@ from central.database import AisleKey, Database
 from central.ingest import Changed, Ingest, merge
 from central.intake import Received
 from shelf.states import CameraState, State
-from shelf.topics import Node
+from shelf.topics import Node, StaffMember
 from shelf.wire import (
+    ActionKind,
+    ActionOutcome,
+    AlertPhase,
     BaySnapshot,
     CameraStatus,
     Event,
@@ -30,6 +33,7 @@ from shelf.wire import (
     SlotChanged,
     SlotEvidence,
     SlotSnapshot,
+    StaffAction,
     type_of,
 )
 
@@ -211,6 +215,8 @@ BAD = {
     "absurd sequence": event(2**70, changed(), time=START),
     "unknown topic": message("shelf/v1/acme/s1/e1/up/other", b"{}"),
     "a topic with a bad name": message("shelf/v1/acme/s 1/e1/up/status", b"{}"),
+    "an action without an alert": message("shelf/v1/acme/_staff/s1/actions/anna", b"{}"),
+    "an action of nobody": message("shelf/v1/acme/_staff/s1/actions/a b", b"{}"),
     "a bad status": message(NODE.status, b"{}"),
     "a camera of another topic": message(
         NODE.camera("c1"),
@@ -332,6 +338,22 @@ def test_a_message_taken_back_is_no_dead_letter(
     """An empty retained payload removes what was retained; there is nothing to learn from it."""
     ingest.apply([message(topic, b"", retained=True)])
     assert database.count(tables.dead_letters) == 0
+
+
+def test_a_persons_action_is_answered_with_its_batch(database: Database, ingest: Ingest) -> None:
+    """Who acts and in which store says the topic; an alert of another store is not theirs."""
+    action = StaffAction(action="phone-0001", alert="id-1-1", kind=ActionKind.CLAIM)
+    here, there = (StaffMember("acme", site, "anna") for site in ("s1", "s2"))
+    result = ingest.apply([event(1, changed()), message(here.actions, action.to_json())])
+    ((member, answer),) = result.answers
+    assert (member, answer.outcome) == (here, ActionOutcome.APPLIED)
+    other = action.model_copy(update={"action": "phone-0002"})
+    result = ingest.apply([message(there.actions, other.to_json())])
+    ((member, answer),) = result.answers
+    assert (member, answer.outcome) == (there, ActionOutcome.FOREIGN)
+    with database.read() as connection:
+        (alert,) = read_open(connection, AISLE)
+    assert (alert.phase, alert.by) == (AlertPhase.CLAIMED, "anna")
 
 
 def test_a_failed_batch_is_as_if_it_never_came(database: Database, ingest: Ingest) -> None:

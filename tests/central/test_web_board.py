@@ -55,6 +55,19 @@ def test_the_most_urgent_alert_comes_first() -> None:
     assert [card.row.id for card in cards] == ["old", "new", "low"]
 
 
+def test_what_has_an_answer_comes_last() -> None:
+    """However urgent: there is nothing to do about it now."""
+    rows = SiteRows(
+        open_alerts=(
+            alert_row("done", phase=AlertPhase.DONE, by="anna"),
+            alert_row("low", state=State.LOW),
+            alert_row("claimed", phase=AlertPhase.CLAIMED, by="ben"),
+        )
+    )
+    cards = build_board(rows, PLANOGRAMS, rank).alerts
+    assert [card.row.id for card in cards] == ["claimed", "low", "done"]
+
+
 def test_who_has_taken_an_alert_is_said() -> None:
     """And what keeps it from being told; what somebody has done cannot be done again."""
     rows = SiteRows(
