@@ -29,7 +29,7 @@ fi
 if [ ! -e .venv/.tested ] || [ setup.cfg -nt .venv/.tested ]; then
   echo "installing Python packages into .venv"
   .venv/bin/python -m pip install -q --upgrade pip
-  .venv/bin/python -m pip install -q -e '.[dev]'
+  .venv/bin/python -m pip install -q -e '.[dev,train]'
   touch .venv/.tested
 fi
 
