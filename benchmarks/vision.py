@@ -26,10 +26,20 @@ import numpy as np
 import onnxruntime
 from rich.progress import track
 
-from detector import Catalog, Detector, Embedder, Match, crops_of, load_embedder, read_picture
+from detector import (
+    Catalog,
+    ColourLayoutEmbedder,
+    Detector,
+    Embedder,
+    Match,
+    crops_of,
+    load_embedder,
+    read_picture,
+)
 from detector.boxes import FloatArray
 from detector.model import PRODUCT
 from detector.recogniser import SHIPPED_EMBEDDER
+from detector.second_look import PrintReader, print_points
 from detector.training.autolabel import AutolabelSettings, label_picture
 from detector.training.dataset import LabelledPicture
 from detector.training.evaluate import (
@@ -147,15 +157,26 @@ def measure_photo_search(embedder: Embedder, detector: Detector, data: Path, eve
 
 
 def measure_bay_named(embedder: Embedder, bay: Path) -> Figures:
-    """The bay's facings, where another system saw them, named by the bay's catalogue."""
+    """The bay's facings, where another system saw them, named by the bay's catalogue.
+
+    By their vectors alone, and with the print of the nearest products compared where it tells.
+    """
     image = read_picture(bay / "shelf.jpg")
     catalog = Catalog.from_folder(bay / "catalog", embedder)
+    reader = PrintReader(catalog.files)
     content = json.loads((bay / "recognition.json").read_text(encoding="utf-8"))
     names = [item["tags"][0]["name"].lower() for item in content["products"]]
-    crops = crops_of(image, read_recognition(bay / "recognition.json"), 0.04)
-    found = catalog.search(embedder.embed(crops), 1)
-    right = [match[0].key.lower() == name for match, name in zip(found, names, strict=True)]
-    return {"bay_facings": len(right), "bay_named": share(right)}
+    crops = crops_of(image, read_recognition(bay / "recognition.json"))
+    found = [[match.key for match in m] for m in catalog.search(embedder.embed(crops), 5)]
+    seen = [print_points(crop) for crop in crops]
+    proven = [
+        reader.proven(points, keys) or keys[0] for points, keys in zip(seen, found, strict=True)
+    ]
+    return {
+        "bay_facings": len(names),
+        "bay_named_by_vectors": share(k[0].lower() == n for k, n in zip(found, names, strict=True)),
+        "bay_named": share(key.lower() == name for key, name in zip(proven, names, strict=True)),
+    }
 
 
 def measure_embedder_speed(embedder: Embedder, bay: Path, runs: int) -> Figures:
@@ -237,6 +258,8 @@ def main() -> None:
         figures |= {f"{kind}_{key}": value for key, value in found.items()}
     figures |= measure_look(detector, reference, bay, runs)
     figures |= measure_facings_named(embedder, data, every)
+    plain = measure_facings_named(ColourLayoutEmbedder(), data, every)
+    figures["shelf_crops_top1_by_colour_layout"] = plain["shelf_crops_top1"]
     figures |= measure_photo_search(embedder, detector, data, every)
     figures |= measure_bay_named(embedder, bay)
     figures |= measure_embedder_speed(embedder, bay, runs)
