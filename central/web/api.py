@@ -21,6 +21,7 @@ from central.database import Database
 from central.desk import Actor, SiteKey
 from central.web.access import Right, require, user_of
 from central.web.as_json import alert_json, push_json, row_json, slot_json, step_json
+from central.web.limits import Limit
 from central.web.pages import Pages
 from central.web.queries import read_alert, read_alert_site, read_dead_pushes, read_site
 from central.web.rows import NO_SITE, AlertRow, Site
@@ -30,6 +31,9 @@ from shelf.wire import StaffAction, StaffAnswer
 Model = TypeVar("Model", bound=Settings)
 
 MAX_BODY_BYTES = 256 * 1024
+MAX_REQUESTS = 300
+"""Requests with actions that one person may make in a minute."""
+
 MAX_ACTIONS = 200
 """Of one request; a phone that was away for longer sends several."""
 
@@ -66,6 +70,7 @@ class Api:
         self._database = database
         self._pages = pages
         self._acting = acting
+        self._limit = Limit(MAX_REQUESTS, 60)
 
     async def me(self, request: Request) -> Response:
         """Who asks, what they may do, and the token that their changes need."""
@@ -85,6 +90,10 @@ class Api:
         user = require(request, Right.ACT)
         if self._acting is None:
             raise HTTPException(503, "alerts cannot be changed here")
+        wait_secs = self._limit.wait_secs(user.name)
+        if wait_secs:
+            headers = {"Retry-After": str(int(wait_secs) + 1)}
+            raise HTTPException(429, "too many requests; nothing was done", headers)
         body = await read_body(request, Actions)
         actor = user.actor(await run_in_threadpool(self._pages.sites))
         answers = await run_in_threadpool(self._acting.act, actor, body.actions)

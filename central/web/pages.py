@@ -102,9 +102,9 @@ class Pages:
         return build_board(rows, planograms, self.ranker(site), self._broker_fault())
 
     def ranker(self, site: Site) -> Callable[[AlertRow], float]:
-        """Return how urgent alerts of ``site`` are, as of now."""
+        """Return how urgent alerts of ``site`` are now; closed ones, when they were closed."""
         weights, now = self._rules_of(site.tenant, site.site).weights, datetime.now(UTC)
-        return lambda row: weights.rank(row, now)
+        return lambda row: weights.rank(row, row.closed_utc or now)
 
     def draw_parts(self, site: Site) -> Parts:
         """Return each part of the page as HTML; each bay is one, after the place it goes to."""

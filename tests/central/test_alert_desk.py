@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -127,6 +128,27 @@ def test_an_action_sent_twice_is_done_once(database: Database, desk: Desk) -> No
     assert again == first
     assert life(database) == ["opened", "claimed", "done"]
     assert database.count(tables.staff_actions) == 5
+
+
+def test_two_who_claim_at_once_are_told_apart(database: Database, desk: Desk) -> None:
+    """In two processes at the same moment: one has it, the other is told who."""
+    take(database, desk, sighting(State.LOW))
+    gate, got = threading.Barrier(2), []
+
+    def claim(number: int, name: str) -> None:
+        gate.wait(10)
+        claimed = action(number, ActionKind.CLAIM)
+        got.extend(act(database, Desk(lambda *_: rules()), claimed, actor=Actor(name)))
+
+    people = [threading.Thread(target=claim, args=each) for each in ((1, "anna"), (2, "ben"))]
+    for person in people:
+        person.start()
+    for person in people:
+        person.join(30)
+    assert {outcome for outcome, _ in got} == {ActionOutcome.APPLIED, ActionOutcome.TAKEN}
+    (detail,) = (detail for outcome, detail in got if outcome is ActionOutcome.TAKEN)
+    assert detail.startswith("claimed by ")
+    assert life(database) == ["opened", "claimed"]
 
 
 def test_an_action_id_stands_for_one_action(database: Database, desk: Desk) -> None:

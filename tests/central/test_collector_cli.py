@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -85,6 +86,23 @@ def test_it_serves_until_it_is_told_to_end(
     assert service.wait() == 0
     assert not Path(f"/proc/{broker}").exists()
     assert (tmp_path / "central.sqlite").exists()
+
+
+def test_the_first_start_prints_a_link_that_lets_the_admin_in(
+    service: Service, tmp_path: Path
+) -> None:
+    """It opens a form; another one can be had while the service runs, and ends the first."""
+    link = service.wait_for("nobody can log in yet").split("link=")[1].strip()
+    with urllib.request.urlopen(link, timeout=20) as response:
+        assert "Your name here is <b>admin</b>" in response.read().decode()
+    program = "from shelf.cli import main; main()"
+    config = str(tmp_path / "central.yaml")
+    command = [sys.executable, "-c", program, "central", "--config", config, "--admin-link"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert "/link/" in done.stdout
+    assert len(done.stdout.splitlines()) == 1
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        urllib.request.urlopen(link, timeout=20)
 
 
 def test_it_ends_when_its_broker_does(service: Service, tmp_path: Path) -> None:
