@@ -29,10 +29,10 @@ from edge_agent.mailbox import MailboxSet
 from edge_agent.model_watch import POLL_SECS, WatchedModel, words_of
 from edge_agent.outbox import Outbox, OutboxError
 from edge_agent.picture import draw_slots, encode_jpeg
-from edge_agent.recognise import Recogniser
+from edge_agent.site_planograms import RecogniserOf, load_planograms, load_recognisers
 from edge_agent.station import Looked, Station
 from edge_agent.uplink import Uplink, UplinkState
-from shelf import ConfigError, Planogram, load_planogram
+from shelf import ConfigError, Planogram, PlanogramVersions
 
 _log = structlog.get_logger(__name__)
 
@@ -43,19 +43,19 @@ QUEUE_LOOKS = 8
 
 
 def build_station(
-    camera: CameraSettings,
-    planogram: Planogram,
-    detector: Detector,
-    recogniser: Recogniser | None,
+    camera: CameraSettings, versions: PlanogramVersions, recogniser_of: RecogniserOf
 ) -> Station:
     """Return the pipeline of one camera; raises `ConfigError` for files that do not fit."""
     calibration = None if camera.calibration is None else Calibration.load(camera.calibration)
-    if problems := camera_problems(camera, planogram, calibration):
+    if problems := camera_problems(camera, versions, calibration):
         raise ConfigError(problems)
-    bays = [planogram.bay(number) for number in camera.bays]
-    return Station(
-        camera, detector, lambda model: Looker(model, bays, recogniser, calibration), Gate()
-    )
+
+    def looker_of(detector: Detector, planogram: Planogram) -> Looker | None:
+        bays = [bay for bay in planogram.bays if bay.number in camera.bays]
+        bays.sort(key=lambda bay: camera.bays.index(bay.number))
+        return Looker(detector, bays, recogniser_of(planogram), calibration) if bays else None
+
+    return Station(camera, looker_of, Gate())
 
 
 class Agent:
@@ -67,20 +67,12 @@ class Agent:
         self._stopping = threading.Event()
         self._models_asked = threading.Event()
         self._fault = ""
-        self._planograms = {p.aisle: load_planogram(p.file) for p in site.planograms}
+        self._planograms = load_planograms(site)
         watched = {path: WatchedModel(path) for path in site.models}
         self._models = {camera.id: watched[site.model_of(camera)] for camera in site.cameras}
-        recognisers = {
-            aisle: Recogniser.load(site.catalog, planogram) if site.catalog else None
-            for aisle, planogram in self._planograms.items()
-        }
+        recogniser_of = load_recognisers(site, self._planograms)
         self._stations = {
-            camera.id: build_station(
-                camera,
-                self._planograms[camera.aisle],
-                self._models[camera.id].current,
-                recognisers[camera.aisle],
-            )
+            camera.id: build_station(camera, self._planograms[camera.aisle], recogniser_of)
             for camera in site.cameras
         }
         self._mailboxes: MailboxSet[Frame] = MailboxSet(self._stations)
@@ -182,7 +174,9 @@ class Agent:
             camera, frame = taken
             station = self._stations[camera]
             try:
-                station.use(self._models[camera].current)
+                versions = self._planograms[station.settings.aisle]
+                in_force = versions.in_force(frame.captured_at_utc)
+                station.use(self._models[camera].current, in_force)
                 with metrics.LOOK_SECS.time():
                     looked = station.work(frame)
                 metrics.LOOKS.labels(camera, "read" if looked.inferred else "unread").inc()
@@ -265,6 +259,13 @@ class Agent:
                         "refused": model.refused,
                     }
                     for camera, model in self._models.items()
+                },
+                "planograms": {
+                    aisle: {
+                        "in_force": now.planogram.name if now.planogram else None,
+                        "reset": now.reset,
+                    }
+                    for aisle, now in self._books.planograms.items()
                 },
                 "site": self._site.digest,
             },

@@ -7,19 +7,23 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
+import structlog
+
 from calibration import Calibration
 from edge_agent import metrics
 from edge_agent.clock import clock_state
 from edge_agent.config import CameraSettings, Site
 from edge_agent.evidence import Evidence
-from edge_agent.ledger import Change, Ledger, Watch
+from edge_agent.ledger import IN_RESET, NO_PLANOGRAM, Change, Ledger, Watch
 from edge_agent.occupancy import Rules
 from edge_agent.outbox import NewEvent, Outbox
 from edge_agent.station import Looked
-from shelf import Bay, CameraState, Planogram
+from shelf import CameraState, PlanogramInForce, PlanogramVersions
 from shelf.slots import bay_id
 from shelf.topics import Node
 from shelf.wire import CameraStatus
+
+_log = structlog.get_logger(__name__)
 
 SNAPSHOT_EVERY_SECS = 3600.0
 
@@ -52,7 +56,7 @@ class Retainer(Protocol):
 class _Camera:
     """Two things can be wrong with a camera: getting its pictures, and what they show.
 
-    ``note`` is worth knowing although nothing is wrong with it.
+    ``notes`` are worth knowing although nothing is wrong with it: of its planogram and its model.
     """
 
     watch: Watch
@@ -61,6 +65,7 @@ class _Camera:
     sight: CameraState
     sight_detail: str
     since_utc: datetime
+    planogram_note: str = ""
     note: str = ""
 
     @property
@@ -72,7 +77,7 @@ class _Camera:
     def detail(self) -> str:
         """Why, or what else is to be known."""
         why = self.link_detail if self.link is not CameraState.OK else self.sight_detail
-        return "; ".join(words for words in (why, self.note) if words)
+        return "; ".join(words for words in (why, self.planogram_note, self.note) if words)
 
 
 class Bookkeeper:
@@ -81,7 +86,7 @@ class Bookkeeper:
     def __init__(
         self,
         site: Site,
-        planograms: Mapping[str, Planogram],
+        planograms: Mapping[str, PlanogramVersions],
         outbox: Outbox,
         uplink: Retainer,
         models: Mapping[str, str],
@@ -90,7 +95,8 @@ class Bookkeeper:
     ) -> None:
         """Take up what the outbox holds; ``models`` is the model's identity by camera."""
         self._node: Node = site.address
-        self._planograms = planograms
+        self._followed: dict[str, PlanogramInForce] = {}
+        self._aisles = tuple(planograms)
         self._outbox = outbox
         self._uplink = uplink
         self._cameras = {
@@ -116,7 +122,7 @@ class Bookkeeper:
         changes, gone = self._ledger.resume(outbox.load_states(), now_secs, now_utc)
         self._write(changes, [])
         outbox.forget_states(gone)
-        self._publish_snapshots(now_utc)
+        self._follow_planograms(now_utc)
 
     @property
     def cameras(self) -> dict[str, tuple[CameraState, str]]:
@@ -124,13 +130,23 @@ class Bookkeeper:
         return {name: (camera.state, camera.detail) for name, camera in self._cameras.items()}
 
     @property
+    def planograms(self) -> dict[str, PlanogramInForce]:
+        """What the slots of each aisle are judged by."""
+        return dict(self._followed)
+
+    @property
     def has_unwritten(self) -> bool:
         """True while changes wait for a disk that takes them."""
         return bool(self._unwritten_events)
 
     def looked(self, looked: Looked) -> list[Change]:
-        """Take in one look; its changes are on the disk when this returns."""
+        """Take in one look; its changes are on the disk when this returns.
+
+        A look for another version of the planogram than the one in force says nothing of slots.
+        """
         camera = self._cameras[looked.camera]
+        if looked.in_force != self._ledger.in_force(camera.watch.aisle):
+            looked = replace(looked, readings=(), lost_bays=(), inferred=False)
         if camera.watch.model != looked.model:
             camera.watch = replace(camera.watch, model=looked.model)
         watch, now_utc = camera.watch, looked.captured_at_utc
@@ -169,6 +185,7 @@ class Bookkeeper:
         """Let time pass: slots grow stale, what is on the disk is kept fresh."""
         changes = self._ledger.tick(now_secs, now_utc)
         self._write(changes, [])
+        self._follow_planograms(now_utc)
         if now_secs - self._saved_secs >= self._save_every_secs:
             self._saved_secs = now_secs
             self.save()
@@ -180,6 +197,32 @@ class Bookkeeper:
     def save(self) -> None:
         """Write when each slot was last seen, so that a restart knows how old its states are."""
         self._outbox.append([], self._ledger.all_rows())
+
+    def _follow_planograms(self, now_utc: datetime) -> None:
+        """Tell of what has come into force, and drop what belongs to the version before."""
+        for aisle in self._aisles:
+            now, before = self._ledger.in_force(aisle), self._followed.get(aisle)
+            if now == before:
+                continue
+            _log_in_force(aisle, now)
+            for name, camera in self._cameras.items():
+                if camera.watch.aisle == aisle:
+                    told = (camera.state, camera.detail)
+                    camera.planogram_note = _note(now)
+                    self._publish_camera(name, told, now_utc)
+            known = before.planogram if before else None
+            self._followed[aisle] = now
+            if before is not None and now.planogram is known:
+                continue
+            self._evidence.forget(aisle)
+            bays = self._bays(aisle)
+            if known is not None:
+                bays |= {bay.number for bay in known.bays}
+                slots = {slot.id for slot in now.planogram.slots} if now.planogram else set()
+                gone = [slot.id for slot in known.slots if slot.id not in slots]
+                self._outbox.forget_states(f"{aisle}/{slot}" for slot in gone)
+            for bay in sorted(bays):
+                self._publish_snapshot(aisle, bay, now_utc)
 
     def _publish_camera(self, name: str, before: tuple[CameraState, str], at_utc: datetime) -> None:
         camera = self._cameras[name]
@@ -216,13 +259,13 @@ class Bookkeeper:
             self._publish_snapshot(aisle, bay, written[-1].event.time)
 
     def _publish_snapshots(self, now_utc: datetime) -> None:
-        for aisle, planogram in self._planograms.items():
-            for bay in planogram.bays:
-                self._publish_snapshot(aisle, bay.number, now_utc)
+        for aisle in self._aisles:
+            for bay in sorted(self._bays(aisle)):
+                self._publish_snapshot(aisle, bay, now_utc)
 
     def _publish_snapshot(self, aisle: str, bay: int, now_utc: datetime) -> None:
         topic = self._node.bay_state(aisle, bay_id(bay))
-        if all(planned.number != bay for planned in self._bays(aisle)):
+        if bay not in self._bays(aisle):
             self._uplink.publish_retained(topic, b"")  # takes back what is retained
             return
         snapshot = self._ledger.snapshot(
@@ -230,9 +273,25 @@ class Bookkeeper:
         )
         self._uplink.publish_retained(topic, snapshot.to_json())
 
-    def _bays(self, aisle: str) -> tuple[Bay, ...]:
-        planogram = self._planograms.get(aisle)
-        return planogram.bays if planogram else ()
+    def _bays(self, aisle: str) -> set[int]:
+        """The bays that are planned now; none of an aisle that is watched no more."""
+        planogram = self._ledger.in_force(aisle).planogram if aisle in self._aisles else None
+        return {bay.number for bay in planogram.bays} if planogram else set()
+
+
+def _note(now: PlanogramInForce) -> str:
+    if now.planogram is None:
+        return f"{NO_PLANOGRAM}: nothing is watched"
+    return f"{IN_RESET}: slots are not judged" if now.reset else ""
+
+
+def _log_in_force(aisle: str, now: PlanogramInForce) -> None:
+    if now.planogram is None:
+        _log.warning(f"{NO_PLANOGRAM}, nothing is watched", aisle=aisle)
+    elif now.reset:
+        _log.info(f"{IN_RESET}, slots are not judged", aisle=aisle, planogram=now.planogram.name)
+    else:
+        _log.info("planogram in force", aisle=aisle, planogram=now.planogram.name)
 
 
 def watch_of(camera: CameraSettings, model: str, rules: Rules) -> Watch:

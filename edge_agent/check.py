@@ -5,19 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
+from zoneinfo import ZoneInfo
 
 from calibration import Calibration
 from detector import Detector, DetectorError
 from detector.manifest import ModelInput
 from edge_agent.config import CameraSettings, Site
+from edge_agent.ledger import NO_PLANOGRAM
 from edge_agent.model_watch import words_of
 from edge_agent.recognise import Recogniser
-from shelf import Planogram, Problem, ShelfwatchError, Units, load_planogram
+from edge_agent.site_planograms import load_aisle
+from shelf import Planogram, PlanogramVersions, Problem, ShelfwatchError, Units
+from shelf.planogram_diff import diff_planograms
+from shelf.planogram_versions import ONE_DAY
 
 T = TypeVar("T")
+
+MINUTES = "%Y-%m-%d %H:%M"
+CHANGE_AT_MIDNIGHT = "versions change at its midnight"
 
 
 @dataclass(slots=True)
@@ -41,35 +49,90 @@ class Checked:
         return None
 
 
-def check_site(site: Site) -> Checked:
-    """Load all that the agent would load and compare it."""
+def check_site(site: Site, now: datetime | None = None) -> Checked:
+    """Load all that the agent would load and compare it, as of ``now`` (with a time zone)."""
     checked = Checked()
-    planograms: dict[str, Planogram] = {}
+    now = now or datetime.now(UTC)
+    planograms: dict[str, PlanogramVersions] = {}
     for entry in site.planograms:
-        planogram = checked.get(lambda file=entry.file: load_planogram(file))  # type: ignore[misc]
-        if planogram is not None:
-            planograms[entry.aisle] = planogram
-            if not planogram.is_valid_on(date.today()):
-                checked.remarks.append(
-                    f"aisle {entry.aisle}: planogram {planogram.name} is not valid today "
-                    f"({planogram.valid_from} to {planogram.valid_until})"
-                )
-            checked.remarks.append(
-                f"aisle {entry.aisle}: planogram {planogram.name}, {len(planogram)} slots in "
-                f"{len(planogram.bays)} bays"
+        loaded = checked.get(lambda entry=entry: load_aisle(site, entry))  # type: ignore[misc]
+        if loaded is not None:
+            planograms[entry.aisle] = loaded.versions
+            checked.remarks += planogram_remarks(
+                f"aisle {entry.aisle}", loaded.versions, loaded.warnings, now, site.time_zone
             )
     models = {path: _model_words(checked, path) for path in site.models}
     for camera in site.cameras:
         words = models[site.model_of(camera)]
         _check_camera(checked, camera, planograms.get(camera.aisle), words)
     if site.catalog is not None:
-        for planogram in planograms.values():
-            _check_catalog(checked, site.catalog, planogram)
+        for versions in planograms.values():
+            used = versions.in_force(now).planogram or versions.planograms[-1]
+            _check_catalog(checked, site.catalog, used)
     return checked
 
 
+def planogram_remarks(
+    where: str,
+    versions: PlanogramVersions,
+    warnings: Iterable[Problem],
+    now: datetime,
+    time_zone: str,
+) -> list[str]:
+    """Return what is in force at ``now``, what comes after it, and what is doubtful, in words."""
+    today = now.astimezone(ZoneInfo(time_zone)).date()
+    in_force = versions.in_force(now)
+    several = len(versions.planograms) > 1
+    if in_force.planogram is None:
+        remarks = [f"{where}: warning: {NO_PLANOGRAM} today ({today}), so nothing is watched"]
+    else:
+        remarks = [f"{where}: planogram {_words(in_force.planogram)}, in force today ({today})"]
+    remarks += [
+        f"{where}: also planogram {_words(planogram)}, {_period(planogram)}"
+        for planogram in versions.planograms
+        if planogram is not in_force.planogram
+    ]
+    for day, planogram in versions.changes():
+        before = versions.on(day - ONE_DAY)
+        if day <= today:
+            continue
+        if planogram is None:
+            remarks.append(f"{where}: from {day}: {NO_PLANOGRAM}")
+        elif before is None:
+            remarks.append(f"{where}: from {day}: planogram {planogram.name}")
+        else:
+            changes = len(diff_planograms(before, planogram))
+            remarks.append(
+                f"{where}: from {day}: planogram {planogram.name}, {changes} changes (see "
+                "shelfwatch planogram diff)"
+            )
+    if in_force.reset:
+        remarks.append(f"{where}: a reset is in progress, so slots are not judged")
+    remarks += [
+        f"{where}: reset from {start:{MINUTES}} to {end:{MINUTES}} ({time_zone})"
+        for start, end in versions.resets
+        if end > now
+    ]
+    doubts = [*versions.warnings(), *warnings]
+    if several and time_zone == "UTC":
+        doubts.append(
+            Problem("time_zone", "the store's, like Europe/Berlin", "UTC", CHANGE_AT_MIDNIGHT)
+        )
+    return remarks + [f"{where}: warning: {doubt}" for doubt in doubts]
+
+
+def _words(planogram: Planogram) -> str:
+    return f"{planogram.name}, {len(planogram)} slots in {len(planogram.bays)} bays"
+
+
+def _period(planogram: Planogram) -> str:
+    begins, ends = planogram.valid_from, planogram.valid_until
+    words = [f"from {begins}" if begins else "", f"until {ends}" if ends else ""]
+    return "valid " + (" ".join(word for word in words if word) or "always")
+
+
 def _check_camera(
-    checked: Checked, camera: CameraSettings, planogram: Planogram | None, with_model: str
+    checked: Checked, camera: CameraSettings, versions: PlanogramVersions | None, with_model: str
 ) -> None:
     calibration = None
     if camera.calibration is not None:
@@ -77,8 +140,9 @@ def _check_camera(
         calibration = checked.get(lambda: Calibration.load(path))
         if calibration is None:
             return
-    if planogram is not None:
-        checked.problems += [str(p) for p in camera_problems(camera, planogram, calibration)]
+    if versions is not None:
+        checked.problems += [str(p) for p in camera_problems(camera, versions, calibration)]
+        checked.remarks += _bays_not_planned(camera, versions)
     placed = f"calibration {calibration.version}" if calibration else "no calibration"
     checked.remarks.append(
         f"camera {camera.id}: {camera.source.type}, bays {_list(camera.bays)}, "
@@ -107,13 +171,17 @@ def _input_words(spec: ModelInput) -> str:
 
 
 def camera_problems(
-    camera: CameraSettings, planogram: Planogram, calibration: Calibration | None
+    camera: CameraSettings, versions: PlanogramVersions, calibration: Calibration | None
 ) -> list[Problem]:
-    """Return what does not fit between a camera, its planogram and its calibration."""
+    """Return what does not fit between a camera, its planogram and its calibration.
+
+    A bay has to be in one of the planogram's versions; while another counts it is not watched.
+    """
     where = f"cameras.{camera.id}"
-    planned = [bay.number for bay in planogram.bays]
+    planned = {bay.number for planogram in versions.planograms for bay in planogram.bays}
+    names = ", ".join(planogram.name for planogram in versions.planograms)
     problems = [
-        Problem(f"{where}.bays", f"bays of planogram {planogram.name} ({_list(planned)})", str(bay))
+        Problem(f"{where}.bays", f"bays of planogram {names} ({_list(planned)})", str(bay))
         for bay in camera.bays
         if bay not in planned
     ]
@@ -135,7 +203,21 @@ def camera_problems(
                 _list(calibration.bay_numbers),
             )
         )
-    return problems + calibration_problems(f"{where}.calibration", planogram)
+    for planogram in versions.planograms:
+        problems += calibration_problems(f"{where}.calibration", planogram)
+    return problems
+
+
+def _bays_not_planned(camera: CameraSettings, versions: PlanogramVersions) -> list[str]:
+    remarks = []
+    for planogram in versions.planograms:
+        missing = set(camera.bays) - {bay.number for bay in planogram.bays}
+        if missing and len(versions.planograms) > 1:
+            remarks.append(
+                f"warning: camera {camera.id}: planogram {planogram.name} does not plan bay "
+                f"{_list(missing)}, which is not watched while it counts"
+            )
+    return remarks
 
 
 def calibration_problems(where: str, planogram: Planogram) -> list[Problem]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import signal
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,14 @@ __all__ = ["audit", "check", "replay", "run"]
 run = typer.Typer()
 check = typer.Typer()
 replay = typer.Typer()
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"expected a time like 2026-11-23T05:00, got {text!r}") from error
+
 
 SiteFile = Annotated[Path, typer.Option("--site", metavar="FILE", help="The site file.")]
 
@@ -79,14 +88,25 @@ def replay_frames(
     camera: Annotated[str, typer.Option(metavar="ID", help="The camera that took the frames.")],
     frames: Annotated[Path, typer.Option(metavar="DIR|VIDEO", help="The recording.")],
     events: Annotated[Path, typer.Option(metavar="OUT.jsonl", help="Where the events go.")],
+    start: Annotated[
+        datetime | None,
+        typer.Option(
+            parser=_moment,
+            metavar="TIME",
+            help="When the recording began, in the store's time: 2026-11-23T05:00.",
+        ),
+    ] = None,
 ) -> None:
     """Run recorded frames through the pipeline, in the recording's own time.
+
+    A recording does not tell its date. Where the planogram has several versions, or resets are
+    to count, --start says when it began.
 
     Example: shelfwatch replay --site site.yaml --camera c1 --frames looks --events out.jsonl
     """
     from edge_agent.replay import replay as replay_recording
 
     looks, written = replay_recording(
-        load_site(site), camera, frames, events, lambda words: typer.echo(words, err=True)
+        load_site(site), camera, frames, events, lambda words: typer.echo(words, err=True), start
     )
     typer.echo(f"{events}: {written} events from {looks} looks")

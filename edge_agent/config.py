@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from edge_agent.broker_settings import BrokerSettings
 from edge_agent.occupancy import Rules
 from edge_agent.sources.settings import SourceSettings
+from shelf.planogram_versions import MAX_HOURS
 from shelf.settings import Settings, load_settings, with_paths_from
 from shelf.topics import Node, name_fault
 
@@ -23,6 +33,24 @@ def _topic_name(text: str) -> str:
         raise ValueError(fault)
     return text
 
+
+def _zone_name(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError("a time zone like Europe/Berlin") from error
+    return text
+
+
+def _no_number(value: object) -> object:
+    """Refuse 20261123, which would be read as seconds since 1970."""
+    if isinstance(value, int | float) or (isinstance(value, str) and value.strip().isdigit()):
+        raise ValueError("a time like 2026-11-23T05:00")
+    return value
+
+
+Moment = Annotated[datetime, BeforeValidator(_no_number)]
+"""A time, in the store's time zone if it names none."""
 
 Name = Annotated[str, AfterValidator(_topic_name)]
 """One level of a topic."""
@@ -38,10 +66,39 @@ class OutboxSettings(Settings):
 
 
 class PlanogramSettings(Settings):
-    """A planogram file and the aisle whose bays it plans."""
+    """A planogram and the aisle whose bays it plans."""
 
-    file: Path
+    file: Path = Field(
+        description="The planogram file, or a folder with a file for each of its versions."
+    )
     aisle: Name
+
+
+class ResetSettings(Settings):
+    """A time in which shelves are rebuilt: what is seen then is no fault."""
+
+    start: Moment = Field(description="In the store's time, like 2026-11-23T05:00.")
+    end: Moment = Field(description="In the store's time.")
+    aisle: Name | None = Field(None, description="The aisle; all of the store if absent.")
+
+    @field_validator("end")
+    @classmethod
+    def _after_start(cls, end: datetime, info: ValidationInfo) -> datetime:
+        start: datetime | None = info.data.get("start")
+        if start is None:
+            return end
+        if (start.tzinfo is None) != (end.tzinfo is None):
+            raise ValueError(f"a time with{'out' * (start.tzinfo is None)} a time zone, as start")
+        if end <= start:
+            raise ValueError(f"a time after the start, {start}")
+        return end
+
+
+class ResetHoursSettings(Settings):
+    """A reset around each change of a planogram's version, at midnight in the store."""
+
+    before: float = Field(0.0, ge=0, le=MAX_HOURS, description="Hours before midnight.")
+    after: float = Field(0.0, ge=0, le=MAX_HOURS, description="Hours after midnight.")
 
 
 class Mask(Settings):
@@ -97,6 +154,13 @@ class Site(Settings):
     broker: BrokerSettings
     outbox: OutboxSettings = OutboxSettings()
     planograms: tuple[PlanogramSettings, ...] = Field(min_length=1)
+    time_zone: Annotated[str, AfterValidator(_zone_name)] = Field(
+        "UTC", description="The store's, like Europe/Berlin; versions change at its midnight."
+    )
+    resets: tuple[ResetSettings, ...] = Field((), description="Announced rebuilds of shelves.")
+    reset_hours: ResetHoursSettings | None = Field(
+        None, description="A reset around each change of version."
+    )
     cameras: tuple[CameraSettings, ...] = Field(min_length=1)
     model: Path | None = Field(
         None, description="A model's folder or ONNX file; the shipped one if absent."
@@ -136,6 +200,10 @@ class Site(Settings):
                 raise ValueError(
                     f"a planogram for the aisle {camera.aisle!r} of camera {camera.id!r}"
                 )
+        for number, reset in enumerate(self.resets):
+            if reset.aisle is not None and reset.aisle not in aisles:
+                known = ", ".join(aisles)
+                raise ValueError(f"resets[{number}].aisle of {known}, got {reset.aisle!r}")
         return self
 
     @property

@@ -65,6 +65,12 @@ class Evidence:
             if picture is not None:
                 self._before[aisle, reading.slot] = (looked.monotonic_secs, picture)
 
+    def forget(self, aisle: str) -> None:
+        """Forget all pictures of an aisle, whose slots may hold other products from now on."""
+        for kept in (self._before, self._owed):
+            for place in [place for place in kept if place[0] == aisle]:
+                del kept[place]
+
     def _event(self, place: Place, change: Change, now: bytes) -> NewEvent:
         before = self._before.get(place)
         data = SlotEvidence(

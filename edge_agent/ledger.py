@@ -6,15 +6,31 @@ be written. Threads, files and sockets are its caller's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 import structlog
 
-from edge_agent.occupancy import Rules, SlotMemory, age, first_memory, forget, observe
+from edge_agent.occupancy import (
+    Rules,
+    SlotMemory,
+    SlotPlan,
+    age,
+    first_memory,
+    forget,
+    observe,
+)
 from edge_agent.outbox import NewEvent, StateRow
-from shelf import PlannedSlot, Planogram, SlotId, SlotReading, SlotState, State
+from shelf import (
+    PlannedSlot,
+    PlanogramInForce,
+    PlanogramVersions,
+    SlotId,
+    SlotReading,
+    SlotState,
+    State,
+)
 from shelf.ids import uuid7
 from shelf.wire import (
     BaySnapshot,
@@ -27,6 +43,9 @@ from shelf.wire import (
 
 Place = tuple[str, SlotId]
 """Aisle and slot."""
+
+NO_PLANOGRAM = "no planogram is in force"
+IN_RESET = "a reset is in progress"
 
 _log = structlog.get_logger(__name__)
 
@@ -57,11 +76,15 @@ class Change:
 
 
 class Ledger:
-    """The slots of all planograms of a node. Not thread-safe: one thread owns it."""
+    """The slots of the planograms in force on a node. Not thread-safe: one thread owns it.
+
+    Slots whose plan changes with a version are unknown until they are seen, those that stay the
+    same keep their state. In a reset every slot is unknown.
+    """
 
     def __init__(
         self,
-        planograms: Mapping[str, Planogram],
+        planograms: Mapping[str, PlanogramVersions],
         watches: Iterable[Watch],
         rules: Rules,
         now_secs: float,
@@ -72,14 +95,17 @@ class Ledger:
     ) -> None:
         """Begin with every slot unknown; ``clock`` says whether ``now_utc`` can be trusted."""
         self._planograms = dict(planograms)
+        self._in_force = {
+            aisle: versions.in_force(now_utc) for aisle, versions in self._planograms.items()
+        }
         self._rules = rules
         self._new_id = new_id
         self._clock = clock
         self._watch_of = {(w.aisle, bay): w for w in watches for bay in w.bays}
         self._memories: dict[Place, SlotMemory] = {
             (aisle, slot.id): first_memory(slot, now_secs, now_utc)
-            for aisle, planogram in self._planograms.items()
-            for slot in planogram.slots
+            for aisle, now in self._in_force.items()
+            for slot in _slots(now)
         }
 
     def resume(
@@ -87,9 +113,9 @@ class Ledger:
     ) -> tuple[list[Change], list[str]]:
         """Take up the states of an earlier run, as old as they are.
 
-        What was held of a product that is no longer planned there says nothing of the one that
-        is: such a slot becomes unknown. Returns these changes, and the rows of slots that are
-        planned no more (or cannot be read), which the caller deletes.
+        What was held by another plan of a slot says nothing of the one in force: such a slot
+        becomes unknown, as all do in a reset. Returns these changes, and the rows of slots that
+        are planned no more (or cannot be read), which the caller deletes.
         """
         changes: list[Change] = []
         gone: list[str] = []
@@ -104,17 +130,29 @@ class Ledger:
                 _log.warning("state row left out", slot=row.slot, error=repr(error))
                 gone.append(row.slot)
                 continue
+            self._memories[place] = memory
+            changes += self._replan(place, now_secs, now_utc)
             if slot is None:
                 gone.append(row.slot)
-                lost = forget(memory, now_utc, "no longer planned")
-                changes.append(self._change(place, lost.held, _stand_in(place[1]), now_utc))
-            elif memory.sku != slot.sku:
-                lost = forget(memory, now_utc, "another product is planned here now")
-                after = replace(lost, sku=slot.sku, last_seen_secs=now_secs)
-                changes += self._keep(place, replace(memory, sku=slot.sku), after, now_utc)
-            else:
-                self._memories[place] = memory
+        changes += self._hold_resets(now_utc)
         return changes, gone
+
+    def in_force(self, aisle: str) -> PlanogramInForce:
+        """Return what the slots of an aisle are judged by since the last `follow`."""
+        return self._in_force[aisle]
+
+    def follow(self, now_secs: float, now_utc: datetime) -> list[Change]:
+        """Judge by what is in force at ``now_utc`` from now on."""
+        changes = []
+        for aisle, versions in self._planograms.items():
+            before, self._in_force[aisle] = self._in_force[aisle], versions.in_force(now_utc)
+            if self._in_force[aisle].planogram is before.planogram:
+                continue
+            places = {(aisle, slot.id): None for slot in _slots(before)}
+            places |= {(aisle, slot.id): None for slot in _slots(self._in_force[aisle])}
+            for place in places:
+                changes += self._replan(place, now_secs, now_utc)
+        return changes + self._hold_resets(now_utc)
 
     def state(self, aisle: str, slot: SlotId) -> SlotState:
         """Return what is held of one slot."""
@@ -130,7 +168,7 @@ class Ledger:
         lost_bays: Iterable[int] = (),
         why_lost: str = "",
     ) -> list[Change]:
-        """Take in one look; returns the changes that it leads to.
+        """Take in one look, judged by what is `in_force`; returns the changes it leads to.
 
         Events of the bays name ``watch`` from now on.
         ``lost_bays`` are bays that the camera no longer sees where it should: their slots are
@@ -152,8 +190,8 @@ class Ledger:
         return changes
 
     def tick(self, now_secs: float, now_utc: datetime) -> list[Change]:
-        """Let time pass: slots that nobody could see for long become unknown."""
-        changes = []
+        """Let time pass: planograms change, slots that nobody could see become unknown."""
+        changes = self.follow(now_secs, now_utc)
         for place, memory in list(self._memories.items()):
             after = age(memory, self._rules, now_secs, now_utc)
             changes += self._keep(place, memory, after, now_utc)
@@ -179,8 +217,10 @@ class Ledger:
     def snapshot(
         self, aisle: str, bay: int, epoch: int, sequence: int, now_utc: datetime
     ) -> BaySnapshot:
-        """Return the compact snapshot of one bay as of event ``sequence``."""
-        planogram = self._planograms[aisle]
+        """Return the compact snapshot of one planned bay as of event ``sequence``."""
+        planogram = self._in_force[aisle].planogram
+        if planogram is None:
+            raise KeyError(bay)
         slots = {}
         for slot in planogram.bay(bay).slots:
             held = self._memories[aisle, slot.id].held
@@ -202,11 +242,44 @@ class Ledger:
         )
 
     def _planned(self, place: Place) -> PlannedSlot | None:
-        planogram = self._planograms.get(place[0])
+        now = self._in_force.get(place[0])
         try:
-            return None if planogram is None else planogram.slot(place[1])
+            return now.planogram.slot(place[1]) if now and now.planogram else None
         except KeyError:
             return None
+
+    def _replan(self, place: Place, now_secs: float, now_utc: datetime) -> list[Change]:
+        """Begin a slot anew unless it is planned as it was; what was told of it is taken back."""
+        memory, slot = self._memories.get(place), self._planned(place)
+        if memory is not None and slot is not None and memory.plan == SlotPlan.of(slot):
+            return []
+        planned = slot or _stand_in(place[1])
+        fresh = first_memory(planned, now_secs, now_utc)
+        changes = []
+        if memory is not None and {memory.held.state, memory.held.previous} != {State.UNKNOWN}:
+            reason = self._why_replanned(place)
+            held = replace(fresh.held, previous=memory.held.state, reason=reason)
+            fresh = replace(fresh, held=held)
+            changes.append(self._change(place, held, planned, now_utc))
+        if slot is None:
+            self._memories.pop(place, None)
+        else:
+            self._memories[place] = fresh
+        return changes
+
+    def _why_replanned(self, place: Place) -> str:
+        now = self._in_force.get(place[0])
+        if now is not None and now.planogram is None:
+            return NO_PLANOGRAM
+        return "no longer planned" if self._planned(place) is None else "planned otherwise now"
+
+    def _hold_resets(self, now_utc: datetime) -> list[Change]:
+        """Make every slot of an aisle in a reset unknown: it is being rebuilt."""
+        changes = []
+        for place, memory in list(self._memories.items()):
+            if self._in_force[place[0]].reset:
+                changes += self._keep(place, memory, forget(memory, now_utc, IN_RESET), now_utc)
+        return changes
 
     def _keep(
         self, place: Place, before: SlotMemory, after: SlotMemory, now_utc: datetime
@@ -214,7 +287,8 @@ class Ledger:
         self._memories[place] = after
         if after.held.state is before.held.state and after.held.since_utc == before.held.since_utc:
             return []
-        slot = self._planograms[place[0]].slot(place[1])
+        slot = self._planned(place)
+        assert slot is not None
         return [self._change(place, after.held, slot, now_utc)]
 
     def _change(
@@ -222,7 +296,7 @@ class Ledger:
     ) -> Change:
         aisle, slot_id = place
         watch = self._watch_of.get((aisle, slot_id.bay))
-        planogram = self._planograms.get(aisle)
+        now = self._in_force.get(aisle)
         data = SlotChanged(
             state=held.state,
             previous=held.previous,
@@ -235,7 +309,7 @@ class Ledger:
             reason=held.reason,
             found=tuple(FoundItem(sku=item.sku, confidence=item.confidence) for item in held.found),
             camera=watch.camera if watch else None,
-            planogram=planogram.name if planogram else "",
+            planogram=now.planogram.name if now and now.planogram else "",
             model=watch.model if watch else "",
             calibration=watch.calibration if watch else "",
             clock=self._clock(),
@@ -243,6 +317,10 @@ class Ledger:
         subject = f"{aisle}/{slot_id}"
         event = NewEvent(id=self._new_id(), time=now_utc, aisle=aisle, subject=subject, data=data)
         return Change(aisle, held, event)
+
+
+def _slots(now: PlanogramInForce) -> Iterator[PlannedSlot]:
+    return iter(()) if now.planogram is None else now.planogram.slots
 
 
 def _stand_in(slot_id: SlotId) -> PlannedSlot:

@@ -13,7 +13,7 @@ The clock is the caller's: monotonic seconds for durations, aware UTC for record
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Annotated
 
@@ -56,14 +56,29 @@ class _Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class SlotPlan:
+    """What of a slot's plan its state is judged by; its place and sizes are not among it."""
+
+    sku: str
+    facings: int
+    min_facings: int
+    substitutes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, slot: PlannedSlot) -> SlotPlan:
+        """Return what ``slot`` is judged by."""
+        return cls(slot.sku, slot.facings, slot.min_facings, slot.substitutes)
+
+
+@dataclass(frozen=True, slots=True)
 class SlotMemory:
     """All that is remembered of one slot.
 
-    ``sku`` is what was planned when ``held`` was decided. ``last_seen_secs`` and
+    ``plan`` is what was planned when ``held`` was decided. ``last_seen_secs`` and
     ``last_seen_utc`` are the time of the last look that could read the slot.
     """
 
-    sku: str
+    plan: SlotPlan
     held: SlotState
     last_seen_secs: float
     last_seen_utc: datetime
@@ -74,7 +89,7 @@ class SlotMemory:
         held = self.held
         return json.dumps(
             {
-                "sku": self.sku,
+                "plan": asdict(self.plan),
                 "state": held.state,
                 "previous": held.previous,
                 "since": held.since_utc.isoformat(),
@@ -97,6 +112,8 @@ class SlotMemory:
         Raises ``ValueError``, ``KeyError`` or ``TypeError`` on other text.
         """
         raw = json.loads(text)
+        plan = SlotPlan(**raw["plan"])
+        plan = replace(plan, substitutes=tuple(plan.substitutes))
         held = SlotState(
             slot=slot.id,
             state=State(raw["state"]),
@@ -111,11 +128,13 @@ class SlotMemory:
         )
         last_seen_utc = datetime.fromisoformat(raw["last_seen"])
         unseen_secs = max(0.0, (now_utc - last_seen_utc).total_seconds())
-        return cls(str(raw["sku"]), held, now_secs - unseen_secs, last_seen_utc)
+        return cls(plan, held, now_secs - unseen_secs, last_seen_utc)
 
 
-def first_memory(slot: PlannedSlot, now_secs: float, now_utc: datetime) -> SlotMemory:
-    """Return the memory of a slot that has never been seen: unknown."""
+def first_memory(
+    slot: PlannedSlot, now_secs: float, now_utc: datetime, reason: str = "not seen yet"
+) -> SlotMemory:
+    """Return the memory of a slot that has never been seen: unknown, for ``reason``."""
     held = SlotState(
         slot=slot.id,
         state=State.UNKNOWN,
@@ -125,9 +144,9 @@ def first_memory(slot: PlannedSlot, now_secs: float, now_utc: datetime) -> SlotM
         confidence=0.0,
         facings_expected=slot.facings,
         facings_seen=0,
-        reason="not seen yet",
+        reason=reason,
     )
-    return SlotMemory(slot.sku, held, now_secs, now_utc)
+    return SlotMemory(SlotPlan.of(slot), held, now_secs, now_utc)
 
 
 def observe(
@@ -153,8 +172,8 @@ def observe(
     step = gap if gap <= max_gap_secs else 0.0
     candidate = memory.candidate if gap < rules.stale_secs else None
     held = memory.held
-    foreign = _foreign(reading, memory.sku)
-    if held.state is reading.state and foreign == _foreign(held, memory.sku):
+    foreign = _foreign(reading, memory.plan.sku)
+    if held.state is reading.state and foreign == _foreign(held, memory.plan.sku):
         refreshed = replace(
             held,
             confidence=reading.confidence,

@@ -12,26 +12,26 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TextIO
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from rich.progress import Progress
 
 from detector import Detector
 from edge_agent.agent import build_station
 from edge_agent.bookkeeper import LOOKS_APART, watch_of
-from edge_agent.config import Site
+from edge_agent.config import CameraSettings, Site
 from edge_agent.frames import Frame, ImageBgr
 from edge_agent.ledger import Change, Ledger
-from edge_agent.recognise import Recogniser
+from edge_agent.site_planograms import load_aisle, load_recognisers
 from edge_agent.sources import EndOfSource, SourceError, open_source
 from edge_agent.sources.decode import decoded
 from edge_agent.sources.folder import SUFFIXES
 from edge_agent.sources.settings import VideoSettings
-from shelf import ShelfwatchError, load_planogram
+from shelf import PlanogramVersions, ShelfwatchError
 from shelf.wire import Event, type_of
 
 START_UTC = datetime(2000, 1, 1, tzinfo=UTC)
-"""The time of the first picture, where the recording does not tell it."""
-
+"""The time at which a recording begins, where nobody tells it."""
 
 LATEST_SECS = 1e10
 """No recording lasts longer; a greater number in a name is a date or a serial number."""
@@ -57,14 +57,17 @@ def replay(
     frames: Path,
     events: Path,
     tell: Callable[[str], None] = lambda _words: None,
+    start: datetime | None = None,
 ) -> tuple[int, int]:
     """Write the events that ``frames`` lead to; returns how many looks and events there were.
 
     ``frames`` is a folder of pictures, taken in the order and at the times of
-    `pictures_in`, or a video. ``tell`` is given what the user should know: unused names,
-    pictures that cannot be read.
-    Raises `ReplayError` for an unknown camera, a recording without a picture or ``events`` that
-    cannot be written.
+    `pictures_in`, or a video. It begins at ``start``, in the store's time if that has no zone,
+    and is judged by the versions of the planogram from then on. Without a start the planogram
+    holds all the time, and resets do not count. ``tell`` is given what the user should know:
+    unused names, pictures that cannot be read.
+    Raises `ReplayError` for an unknown camera, a recording without a picture, ``events`` that
+    cannot be written, and several versions without a start.
     """
     camera = next((camera for camera in site.cameras if camera.id == camera_id), None)
     if camera is None:
@@ -73,28 +76,32 @@ def replay(
     every_secs = camera.look_every_secs
     if not frames.exists():
         raise ReplayError(f"{frames}: expected a folder of pictures or a video, found nothing")
+    versions = _versions(site, camera, start)
+    zone = ZoneInfo(site.time_zone)
+    start_utc = START_UTC
+    if start is not None:
+        start_utc = (start if start.tzinfo else start.replace(tzinfo=zone)).astimezone(UTC)
     total = None
     if frames.is_dir():
         pictures = pictures_in(frames, every_secs, tell)
-        recording = frames_of(pictures, camera_id, tell)
+        recording = frames_of(pictures, camera_id, tell, start_utc)
         total = len(pictures)
     else:
-        recording = _frames_of_video(frames, camera_id, every_secs)
-    entry = next(p for p in site.planograms if p.aisle == camera.aisle)
-    planogram = load_planogram(entry.file)
+        recording = _frames_of_video(frames, camera_id, every_secs, start_utc)
+    planograms = {camera.aisle: versions}
     detector = Detector.load(site.model_of(camera))
-    recogniser = Recogniser.load(site.catalog, planogram) if site.catalog else None
-    station = build_station(camera, planogram, detector, recogniser)
+    station = build_station(camera, versions, load_recognisers(site, planograms))
     watch = watch_of(camera, detector.identity, site.decide)
     ids = (str(UUID(int=number)) for number in range(1, 2**62))
-    ledger = Ledger(
-        {camera.aisle: planogram}, [watch], site.decide, 0.0, START_UTC, new_id=lambda: next(ids)
-    )
+    ledger = Ledger(planograms, [watch], site.decide, 0.0, start_utc, new_id=lambda: next(ids))
     looks = written = 0
     started_secs = 0.0
     with _opened(events) as out, Progress(transient=True) as progress:
         task = progress.add_task("replay", total=total)
         for frame in recording:
+            now_utc = frame.captured_at_utc
+            changes = ledger.follow(frame.monotonic_secs, now_utc)
+            station.use(detector, ledger.in_force(camera.aisle))
             looked = station.work(frame)
             looks += 1
             if looks == 2:
@@ -105,8 +112,7 @@ def replay(
                 )
             started_secs = frame.monotonic_secs
             progress.advance(task)
-            now_utc = frame.captured_at_utc
-            changes = ledger.take(
+            changes += ledger.take(
                 watch,
                 looked.readings,
                 frame.monotonic_secs,
@@ -154,7 +160,12 @@ def pictures_in(
     return [Picture(path, number * every_secs) for number, path in enumerate(paths)]
 
 
-def frames_of(pictures: list[Picture], camera: str, tell: Callable[[str], None]) -> Iterator[Frame]:
+def frames_of(
+    pictures: list[Picture],
+    camera: str,
+    tell: Callable[[str], None],
+    start_utc: datetime = START_UTC,
+) -> Iterator[Frame]:
     """Read the pictures one by one; ``tell`` is given those that cannot be read."""
     for number, picture in enumerate(pictures, start=1):
         try:
@@ -162,7 +173,7 @@ def frames_of(pictures: list[Picture], camera: str, tell: Callable[[str], None])
         except (OSError, SourceError) as error:
             tell(f"{picture.path}: left out: {error}")
             continue
-        yield _frame(camera, number, picture.secs, image_bgr)
+        yield _frame(camera, number, start_utc, picture.secs, image_bgr)
 
 
 def _is_time(stem: str) -> bool:
@@ -196,7 +207,9 @@ def _line(site: Site, change: Change, sequence: int) -> str:
     )
 
 
-def _frames_of_video(video: Path, camera: str, every_secs: float) -> Iterator[Frame]:
+def _frames_of_video(
+    video: Path, camera: str, every_secs: float, start_utc: datetime
+) -> Iterator[Frame]:
     source = open_source(VideoSettings(type="video", path=video, every_secs=every_secs))
     number = 0
     try:
@@ -205,11 +218,29 @@ def _frames_of_video(video: Path, camera: str, every_secs: float) -> Iterator[Fr
                 grab = source.grab()
             except EndOfSource:
                 return
-            yield _frame(camera, number + 1, number * every_secs, grab.image_bgr)
+            yield _frame(camera, number + 1, start_utc, number * every_secs, grab.image_bgr)
             number += 1
     finally:
         source.close()
 
 
-def _frame(camera: str, sequence: int, secs: float, image_bgr: ImageBgr) -> Frame:
-    return Frame(camera, sequence, START_UTC + timedelta(seconds=secs), secs, image_bgr)
+def _frame(
+    camera: str, sequence: int, start_utc: datetime, secs: float, image_bgr: ImageBgr
+) -> Frame:
+    return Frame(camera, sequence, start_utc + timedelta(seconds=secs), secs, image_bgr)
+
+
+def _versions(site: Site, camera: CameraSettings, start: datetime | None) -> PlanogramVersions:
+    """The planogram of the camera's aisle; without a date the only version holds always."""
+    entry = next(p for p in site.planograms if p.aisle == camera.aisle)
+    versions = load_aisle(site, entry).versions
+    if start is not None:
+        return versions
+    if len(versions.planograms) > 1:
+        names = ", ".join(planogram.name for planogram in versions.planograms)
+        raise ReplayError(
+            "--start: expected the time at which the recording begins (2026-11-23T05:00), found "
+            f"none; which planogram counts depends on it: {names}"
+        )
+    undated = replace(versions.planograms[0], valid_from=None, valid_until=None)
+    return PlanogramVersions([undated], ZoneInfo(site.time_zone))

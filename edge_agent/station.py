@@ -13,7 +13,7 @@ from edge_agent.config import CameraSettings, Mask
 from edge_agent.frames import Frame, ImageBgr
 from edge_agent.gate import Gate, GateKind
 from edge_agent.look import Look, Looker
-from shelf import BoxPx, CameraState, SlotReading
+from shelf import BoxPx, CameraState, Planogram, PlanogramInForce, SlotReading
 
 MISFITS_UNTIL_MOVED = 3
 """A full cart may hide a bay for a look; so many in a row are a camera that has moved."""
@@ -27,7 +27,8 @@ class Looked:
     the camera no longer sees where it should. ``image_bgr`` is the masked picture, for evidence,
     and ``unsettled`` says which share (0..1) of a box in it moves or is masked; ``inferred`` is
     false when the picture had not changed and the last readings stand. ``model`` is the identity
-    of the detector that looked.
+    of the detector that looked, ``in_force`` what it looked for; without a planogram and in a
+    reset there are no readings.
     """
 
     camera: str
@@ -40,6 +41,7 @@ class Looked:
     inferred: bool
     unsettled: Callable[[BoxPx], float]
     model: str
+    in_force: PlanogramInForce
     lost_bays: tuple[int, ...] = ()
 
 
@@ -53,34 +55,45 @@ _BLIND = {
 class Station:
     """The part of the pipeline that belongs to one camera.
 
-    ``looker_of`` makes what reads the camera's bays with a given model.
+    ``looker_of`` makes what reads the camera's bays in a planogram with a given model, None where
+    it plans none of them. `use` comes before the first `work`.
     """
 
     def __init__(
         self,
         settings: CameraSettings,
-        detector: Detector,
-        looker_of: Callable[[Detector], Looker],
+        looker_of: Callable[[Detector, Planogram], Looker | None],
         gate: Gate,
     ) -> None:
         self.settings = settings
-        self._detector = detector
+        self._detector: Detector | None = None
+        self._in_force = PlanogramInForce(None, reset=False)
         self._looker_of = looker_of
-        self._looker = looker_of(detector)
+        self._looker: Looker | None = None
         self._gate = gate
         self._last: tuple[SlotReading, ...] = ()
         self._misfits: Counter[int] = Counter()
 
-    def use(self, detector: Detector) -> None:
-        """Look with ``detector`` from the next frame on, which is read whatever it shows."""
-        if detector is self._detector:
+    def use(self, detector: Detector, in_force: PlanogramInForce) -> None:
+        """Look with ``detector`` for what is ``in_force`` from the next frame on.
+
+        After a change that frame is read, whatever it shows.
+        """
+        if detector is self._detector and in_force == self._in_force:
             return
-        self._looker = self._looker_of(detector)
+        planogram = None if in_force.reset else in_force.planogram
+        self._looker = None if planogram is None else self._looker_of(detector, planogram)
+        if in_force != self._in_force:
+            self._last = ()
+            self._misfits.clear()
         self._detector = detector
+        self._in_force = in_force
         self._gate.read_again()
 
     def work(self, frame: Frame) -> Looked:
         """Return what ``frame`` says."""
+        if self._detector is None:
+            raise ValueError("expected a detector from use() before the first frame")
         image = masked(frame.image_bgr, self.settings.masks)
         size_px = (image.shape[1], image.shape[0])
         decided = self._gate.decide(image)
@@ -100,9 +113,12 @@ class Station:
             inferred=False,
             unsettled=unsettled,
             model=self._detector.identity,
+            in_force=self._in_force,
         )
         if decided.kind in _BLIND:
             return replace(blank, state=CameraState.DARK, detail=_BLIND[decided.kind])
+        if self._looker is None:
+            return blank
         if decided.kind is GateKind.UNCHANGED:
             return replace(blank, readings=self._last)
         try:

@@ -3,6 +3,13 @@
 from shelf.errors import ConfigError, PictureError, PlanogramError, Problem, ShelfwatchError
 from shelf.planogram import Bay, PlannedSlot, Planogram, Shelf, Units
 from shelf.planogram_file import load_planogram
+from shelf.planogram_versions import (
+    PlanogramInForce,
+    PlanogramVersions,
+    ResetHours,
+    ResetWindow,
+    read_versions,
+)
 from shelf.slots import SlotId, bay_id, ordinal
 from shelf.states import BoxPx, CameraState, Found, SlotReading, SlotState, State
 from shelf.topics import Node
@@ -18,7 +25,11 @@ __all__ = [
     "PlannedSlot",
     "Planogram",
     "PlanogramError",
+    "PlanogramInForce",
+    "PlanogramVersions",
     "Problem",
+    "ResetHours",
+    "ResetWindow",
     "Shelf",
     "ShelfwatchError",
     "SlotId",
@@ -29,4 +40,5 @@ __all__ = [
     "bay_id",
     "load_planogram",
     "ordinal",
+    "read_versions",
 ]

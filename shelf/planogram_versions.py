@@ -113,6 +113,25 @@ class PlanogramVersions:
         valid = [planogram for planogram in self.planograms if planogram.is_valid_on(day)]
         return valid[-1] if valid else None
 
+    def changes(self) -> list[tuple[date, Planogram | None]]:
+        """Return each day on which another version begins to count than the day before, or none."""
+        edges = {p.valid_from for p in self.planograms if p.valid_from}
+        edges |= {
+            p.valid_until + ONE_DAY
+            for p in self.planograms
+            if p.valid_until and p.valid_until < date.max
+        }
+        days = sorted(edges - {date.min})
+        return [(day, self.on(day)) for day in days if self.on(day) is not self.on(day - ONE_DAY)]
+
+    @property
+    def resets(self) -> list[tuple[datetime, datetime]]:
+        """All resets, announced and around changes: from and up to, in the store's time."""
+        return [
+            (start.astimezone(self._zone), end.astimezone(self._zone))
+            for start, end in sorted(self._resets)
+        ]
+
     def warnings(self) -> list[Problem]:
         """Return the gaps between versions, when nothing is watched, and the overlaps."""
         found = []
@@ -144,15 +163,9 @@ class PlanogramVersions:
 
     def _begins(self) -> list[date]:
         """The days on which other content comes into force than the day before."""
-        edges = {p.valid_from for p in self.planograms if p.valid_from}
-        edges |= {
-            p.valid_until + ONE_DAY
-            for p in self.planograms
-            if p.valid_until and p.valid_until < date.max
-        }
         begins = []
-        for day in sorted(edges - {date.min}):
-            before, after = self.on(day - ONE_DAY), self.on(day)
+        for day, after in self.changes():
+            before = self.on(day - ONE_DAY)
             if after and (before is None or before.content_hash != after.content_hash):
                 begins.append(day)
         return begins

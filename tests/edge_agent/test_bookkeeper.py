@@ -16,7 +16,16 @@ from edge_agent.bookkeeper import Bookkeeper
 from edge_agent.config import Site, load_site
 from edge_agent.outbox import Outbox, OutboxError, StateRow
 from edge_agent.station import Looked
-from shelf import CameraState, SlotId, SlotReading, State, load_planogram
+from shelf import (
+    CameraState,
+    PlanogramInForce,
+    PlanogramVersions,
+    SlotId,
+    SlotReading,
+    State,
+    load_planogram,
+)
+from shelf.planogram_csv import parse_csv
 from shelf.wire import BaySnapshot, CameraStatus, Event, SlotChanged, SlotEvidence, parse
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -31,6 +40,7 @@ cameras:
 decide: {confirm_secs: 10, clear_secs: 5, stale_secs: 100}
 """
 PLANOGRAM = "bay,shelf,slot,sku,name,facings_wide\n1,1,1,A,Apples,2\n1,1,2,B,Beans,2\n"
+IN_FORCE = PlanogramInForce(parse_csv(PLANOGRAM, "p.csv", "p"), reset=False)
 
 
 class Retained:
@@ -56,7 +66,7 @@ def site(tmp_path: Path) -> Site:
 
 
 def books(site: Site, outbox: Outbox, retained: Retained) -> Bookkeeper:
-    planograms = {"a1": load_planogram(site.planograms[0].file)}
+    planograms = {"a1": PlanogramVersions([load_planogram(site.planograms[0].file)], UTC)}
     return Bookkeeper(site, planograms, outbox, retained, {"c1": "sha256:x"}, 0.0, START)
 
 
@@ -96,6 +106,7 @@ def look(
         inferred=True,
         unsettled=lambda _: moving,
         model=model,
+        in_force=IN_FORCE,
     )
 
 
@@ -245,7 +256,8 @@ def test_a_new_planogram_forgets_what_was_said_of_the_old_product(site: Site) ->
         assert outbox.load_states() and len(outbox.load_states()) == 1
         for secs in range(50, 91, 5):
             looked = look(secs, State.OUT_OF_STOCK)
-            keeper.looked(replace(looked, readings=looked.readings[:1]))
+            now = PlanogramInForce(load_planogram(site.planograms[0].file), reset=False)
+            keeper.looked(replace(looked, readings=looked.readings[:1], in_force=now))
         last = [e.payload() for e in events(outbox)[known:] if "changed" in e.type][-1]
     changes = [p for p in told if isinstance(p, SlotChanged)]
     assert [(p.state, p.sku) for p in changes] == [(State.UNKNOWN, "C"), (State.UNKNOWN, "")]
@@ -258,7 +270,7 @@ def test_old_states_are_not_made_fresh_by_a_restart(site: Site) -> None:
     with open_outbox(site) as outbox:
         run(books(site, outbox, Retained()), 0, 40, State.OUT_OF_STOCK)
     with open_outbox(site) as outbox:
-        planograms = {"a1": load_planogram(site.planograms[0].file)}
+        planograms = {"a1": PlanogramVersions([load_planogram(site.planograms[0].file)], UTC)}
         tomorrow = START + timedelta(days=1)
         keeper = Bookkeeper(site, planograms, outbox, Retained(), {"c1": "sha256:x"}, 5.0, tomorrow)
         changes = keeper.tick(6.0, tomorrow)
