@@ -85,6 +85,38 @@ class Rectifier:
         )
         return np.asarray(warped, dtype=np.uint8)
 
+    def crop(
+        self, image_bgr: ImageBgr, box_xyxy_px: tuple[float, float, float, float], largest_px: int
+    ) -> ImageBgr:
+        """Return the part of ``image_bgr`` in a box of the rectified picture, seen frontally.
+
+        As fine as the camera sees it, at most ``largest_px`` on the longer side and at least 1 px
+        on each; grey where the camera sees nothing. The lens counts at the box's corners only.
+        """
+        left, top, right, bottom = box_xyxy_px
+        corners = self.image_from_rectified(
+            [(left, top), (right, top), (right, bottom), (left, bottom)]
+        )
+        if not np.isfinite(corners).all():
+            return np.full((1, 1, 3), BORDER_GREY, dtype=np.uint8)
+        sides = np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1)
+        size = np.array([max(sides[0], sides[2]), max(sides[1], sides[3])])
+        width, height = np.maximum(np.round(size * min(1.0, largest_px / size.max())), 1).astype(
+            int
+        )
+        target = np.array([(0, 0), (width, 0), (width, height), (0, height)], dtype=np.float32)
+        # warpPerspective counts from the centre of the first pixel, not from its corner.
+        warp = cv2.getPerspectiveTransform((corners - 0.5).astype(np.float32), target - 0.5)
+        part = cv2.warpPerspective(
+            image_bgr,
+            warp,
+            (int(width), int(height)),
+            flags=cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_CONSTANT,
+            borderValue=(BORDER_GREY, BORDER_GREY, BORDER_GREY),
+        )
+        return np.asarray(part, dtype=np.uint8)
+
     def bay_from_rectified(self, points_px: ArrayLike) -> Points:
         """Return the mm on the bay of points (n, 2) in the rectified picture."""
         points = np.asarray(points_px, dtype=np.float64).reshape(-1, 2) / self.px_per_mm

@@ -14,12 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration import BayView, Calibration, Rectifier
-from detector import GAP, PRODUCT, Detections, Detector
+from detector import GAP, PRODUCT, Detections, Detector, crops_of
 from detector.boxes import containment_matrix
 from edge_agent.audit import place_bays
 from edge_agent.frames import ImageBgr
 from edge_agent.match import BayReading, Observed, read_bay
-from edge_agent.match.observed import IdentityRule
 from edge_agent.recognise import Recogniser
 from shelf import Bay, BoxPx, Found, SlotReading, State
 
@@ -32,6 +31,10 @@ MARGIN_SHARE = 0.04
 
 ENLARGE_LIMIT = 1.25
 """A bay is not warped to more px per mm than this multiple of what the camera sees."""
+
+LARGEST_CROP_PX = 320
+"""Facings are recognised from the camera's picture, which is finer than the rectified one; more
+pixels than this tell nothing more."""
 
 MIN_SIDE_PX = 2.0
 """Boxes narrower or lower than this are cut off at an edge and say nothing."""
@@ -59,26 +62,40 @@ class Look:
 
 
 def observe_picture(
-    image_bgr: ImageBgr, found: Detections, detector: Detector, recogniser: Recogniser | None
+    image_bgr: ImageBgr,
+    found: Detections,
+    detector: Detector,
+    recogniser: Recogniser | None,
+    crops: Callable[[Floats], Sequence[ImageBgr]] | None = None,
 ) -> Observed:
-    """Return ``found`` in the form the matching takes, with the facings recognised."""
+    """Return ``found`` in the form the matching takes, with the facings recognised.
+
+    ``crops`` takes boxes (n,4) in px of ``image_bgr`` to the facings' pictures, for a source that
+    has finer ones than ``image_bgr``.
+    """
     found = found.select(_sides(found).min(axis=1) >= MIN_SIDE_PX)
     gaps = found.of_class(GAP)
     facings = _without_phantoms(found.of_class(PRODUCT), gaps, detector)
     boxes = facings.boxes_xyxy_px.astype(np.float64)
-    return Observed(
+    seen = Observed(
         size_px=(image_bgr.shape[1], image_bgr.shape[0]),
         facings_xyxy_px=boxes,
         facing_scores=facings.scores.astype(np.float64),
         gaps_xyxy_px=gaps.boxes_xyxy_px.astype(np.float64),
         gap_scores=gaps.scores.astype(np.float64),
-        skus=recogniser.skus if recogniser else (),
-        similarity=recogniser.similarity(image_bgr, boxes) if recogniser else None,
-        by_print=recogniser.reader_of(image_bgr, boxes) if recogniser else None,
-        rule=recogniser.rule if recogniser else IdentityRule(),
-        twins=recogniser.twins if recogniser else frozenset(),
-        names=recogniser.names if recogniser else {},
-        sizes=recogniser.sizes if recogniser else {},
+    )
+    if recogniser is None:
+        return seen
+    pictures = crops_of(image_bgr, facings.boxes_xyxy_px) if crops is None else crops(boxes)
+    return replace(
+        seen,
+        skus=recogniser.skus,
+        similarity=recogniser.similarity(pictures),
+        by_print=recogniser.reader_of(pictures),
+        rule=recogniser.rule,
+        twins=recogniser.twins,
+        names=recogniser.names,
+        sizes=recogniser.sizes,
     )
 
 
@@ -153,6 +170,7 @@ class Looker:
             self._detector.detect_tiled(frontal, scale=1.0),
             self._detector,
             self._recogniser,
+            lambda boxes: [rectifier.crop(image_bgr, _box(box), LARGEST_CROP_PX) for box in boxes],
         )
 
         def visibility(box: BoxPx) -> float:

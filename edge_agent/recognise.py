@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detector import Catalog, Embedder, crops_of, load_embedder
+from detector import Catalog, Embedder, load_embedder
 from detector.second_look import PrintReader, print_points
 from edge_agent.frames import ImageBgr
 from edge_agent.match.observed import ByPrint, IdentityRule
@@ -18,7 +18,7 @@ from shelf import Planogram
 
 Floats = NDArray[np.float64]
 
-MIN_PRINT_PX = 60.0
+MIN_PRINT_PX = 60
 """Facings with a shorter side show their colours but not their print."""
 
 
@@ -78,24 +78,23 @@ class Recogniser:
         """Pairs of products that facings cannot tell apart."""
         return self.catalog.twins
 
-    def reader_of(self, image_bgr: ImageBgr, boxes_xyxy_px: Floats) -> ByPrint:
+    def similarity(self, crops_bgr: Sequence[ImageBgr]) -> Floats:
+        """Return (n, len(skus)): how alike each facing is to each product, higher is more."""
+        if len(crops_bgr) == 0:
+            return np.zeros((0, len(self.skus)))
+        vectors = self.embedder.embed(crops_bgr)
+        return np.asarray(self.catalog.similarities(vectors), dtype=np.float64)
+
+    def reader_of(self, crops_bgr: Sequence[ImageBgr]) -> ByPrint:
         """For `Observed.by_print`: the product that a facing's print proves, of those named.
 
         None when the facing is too small for its print or the print does not tell.
         """
 
         def proven(facing: int, skus: tuple[str, ...]) -> str | None:
-            box = boxes_xyxy_px[facing : facing + 1]
-            if (box[0, 2:] - box[0, :2]).min() < MIN_PRINT_PX:
+            crop = crops_bgr[facing]
+            if min(crop.shape[:2]) < MIN_PRINT_PX:
                 return None
-            (crop,) = crops_of(image_bgr, box.astype(np.float32))
             return self._print_reader.proven(print_points(crop), skus)
 
         return proven
-
-    def similarity(self, image_bgr: ImageBgr, boxes_xyxy_px: Floats) -> Floats:
-        """Return (n, len(skus)): how alike each facing is to each product, higher is more."""
-        if len(boxes_xyxy_px) == 0:
-            return np.zeros((0, len(self.skus)))
-        crops = crops_of(image_bgr, boxes_xyxy_px.astype(np.float32))
-        return np.asarray(self.catalog.similarities(self.embedder.embed(crops)), dtype=np.float64)

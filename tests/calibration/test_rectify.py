@@ -106,3 +106,37 @@ def test_sizes_that_give_no_picture_are_refused(arguments: tuple[float, ...]) ->
     """No width, a negative margin, no scale and a picture too large to hold."""
     with pytest.raises(ValueError, match="expected"):
         BayView(OBLIQUE.bay_from_image, None, SIZE_PX).rectifier(*arguments)
+
+
+@pytest.mark.parametrize("lens", [None, BARREL])
+def test_a_crop_shows_its_box_as_fine_as_the_camera_sees_it(lens: Lens | None) -> None:
+    """A white rectangle on the bay fills the crop of its box, and nothing beyond it does."""
+    view = BayView(OBLIQUE.bay_from_image, lens, SIZE_PX)
+    rectifier = view.rectifier(*BAY_MM, margin_mm=50, px_per_mm=0.1)
+    picture = draw(view, (250.0, 700.0, 650.0, 1250.0))
+    (x1, y1), (x2, y2) = rectifier.rectified_from_bay([(250, 1250), (650, 700)])
+    inside = rectifier.crop(picture, (x1, y1, x2, y2), 1000)
+    assert inside.shape[0] > 2 * (y2 - y1)
+    assert (inside[3:-3, 3:-3] > 250).all()
+    wider = rectifier.crop(picture, (2 * x1 - x2, y1, 2 * x2 - x1, y2), 1000)
+    third = wider.shape[1] // 3
+    assert wider[:, : third - 12].max() == 0
+    assert wider[:, third + 12 : 2 * third - 12].mean() > 250
+
+
+def test_a_crop_has_no_more_pixels_than_asked() -> None:
+    """The longer side is bounded, the shape stays."""
+    rectifier = small_rectifier(BayView(OBLIQUE.bay_from_image, None, SIZE_PX))
+    picture = np.zeros((SIZE_PX[1], SIZE_PX[0], 3), np.uint8)
+    large = rectifier.crop(picture, (100, 100, 200, 300), 4000).shape
+    small = rectifier.crop(picture, (100, 100, 200, 300), 40).shape
+    assert max(small) == 40
+    assert small[0] / small[1] == pytest.approx(large[0] / large[1], rel=0.1)
+
+
+def test_a_crop_of_what_the_camera_does_not_see_is_grey() -> None:
+    """Far beside the bay there is no picture."""
+    rectifier = small_rectifier(BayView(OBLIQUE.bay_from_image, None, SIZE_PX))
+    picture = np.zeros((SIZE_PX[1], SIZE_PX[0], 3), np.uint8)
+    far = rectifier.crop(picture, (-9000, 100, -8900, 200), 100)
+    assert (far == 114).all()
