@@ -71,14 +71,6 @@ class Accounts:
         self._hasher = hasher or PasswordHasher()
         self._decoy = self._hasher.hash(secrets.token_urlsafe())
 
-    def secret(self, name: str) -> bytes:
-        """Return a key of this installation; it is made when it is first asked for."""
-        table = tables.secrets
-        with self._database.write() as connection:
-            insert_new(connection, table, [{"name": name, "value": secrets.token_bytes(32)}])
-            query = select(table.c.value).where(table.c.name == name)
-            return bytes(connection.execute(query).scalar_one())
-
     def first_link(self) -> str | None:
         """Return the secret part of a link for the first admin, None when there is one already.
 
@@ -296,6 +288,15 @@ class Accounts:
         }
         connection.execute(sessions.insert(), [row])
         return token
+
+
+def secret_of(database: Database, name: str) -> bytes:
+    """Return a key of this installation; it is made when it is first asked for."""
+    table = tables.secrets
+    with database.write() as connection:
+        insert_new(connection, table, [{"name": name, "value": secrets.token_bytes(32)}])
+        query = select(table.c.value).where(table.c.name == name)
+        return bytes(connection.execute(query).scalar_one())
 
 
 def check_password(name: str, password: str) -> None:

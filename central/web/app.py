@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from secrets import token_bytes
 from typing import Any, Protocol
 
 import structlog
@@ -26,7 +25,7 @@ from starlette.responses import (
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from central.accounts import Accounts
+from central.accounts import Accounts, secret_of
 from central.config import Central, Login, Look
 from central.database import Database
 from central.desk import RulesOf, SiteKey, default_rules
@@ -35,6 +34,7 @@ from central.web.api import Acting, Api, asked_site
 from central.web.live import Changes, stream
 from central.web.login import Door, LoginPages
 from central.web.pages import Pages, Planograms
+from central.web.people import PeoplePages
 from central.web.people_api import PeopleApi
 from central.web.queries import Moment, read_picture, read_picture_sites
 from central.web.rows import NO_SITE, Site
@@ -80,28 +80,29 @@ def create_app(
             where = f"looks[{index}].url"
             raise ConfigError([Problem(where, "an http or https URL", repr(look.url))]) from error
     by_site = {Site(*key): by_aisle for key, by_aisle in planograms.items()}
-    is_https = (central.http.public_url or "").startswith("https://")
-    entrance = Entrance(accounts, central.login, is_https) if central.login.required else None
+    public_url = central.http.public_url or ""
+    entrance = Entrance(accounts, central.login, public_url) if central.login.required else None
     return make_app(database, by_site, central.looks, collector, rules_of, entrance)
 
 
 @dataclass(frozen=True, slots=True)
 class Entrance:
-    """Who may come in, and how; ``is_https`` keeps the cookie from plain http."""
+    """Who may come in, and how; an https ``public_url`` keeps the cookie from plain http."""
 
     accounts: Accounts
     login: Login
-    is_https: bool = False
+    public_url: str = ""
 
-    def door(self) -> Middleware:
-        """Return what every request has to pass."""
-        secret = self.accounts.secret("csrf")
+    def door(self, secret: bytes) -> Middleware:
+        """Return what every request has to pass; ``secret`` makes its tokens."""
         return Middleware(Door, accounts=self.accounts, login=self.login, secret=secret)
 
     def routes(self) -> list[Route]:
         """Return the pages to log in, and the interface to manage people."""
-        pages = LoginPages(self.accounts, self.login, is_https=self.is_https)
-        return [*pages.routes(), *PeopleApi(self.accounts).routes()]
+        is_https = self.public_url.startswith("https://")
+        pages = LoginPages(self.accounts, self.login, is_https=is_https)
+        people = PeoplePages(self.accounts, self.public_url)
+        return [*pages.routes(), *people.routes(), *PeopleApi(self.accounts).routes()]
 
 
 class _Revalidated(StaticFiles):
@@ -245,12 +246,13 @@ def make_app(
         yield
         web.changes.close()
 
+    secret = secret_of(database, "csrf")
     origins = [origin_of(look.url) for look in looks]
     app = Starlette(
         routes=[*web.routes(), *(entrance.routes() if entrance else [])],
         middleware=[
             Middleware(SecurityHeaders, picture_origins=origins),
-            entrance.door() if entrance else Middleware(OpenDoor, secret=token_bytes(32)),
+            entrance.door(secret) if entrance else Middleware(OpenDoor, secret=secret),
         ],
         exception_handlers={HTTPException: _plain_error, SQLAlchemyError: _try_again},
         lifespan=lifespan,

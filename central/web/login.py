@@ -112,7 +112,7 @@ class LoginPages:
     async def log_in(self, request: Request) -> Response:
         """Check name and password; too many tries have to wait."""
         check_same_origin(request)
-        form = await _read_form(request)
+        form = await read_form(request)
         name, after = form.get("name", "").strip(), _own_path(form.get("next"))
         address = request.client.host if request.client else "-"
         wait_secs = max(
@@ -134,7 +134,7 @@ class LoginPages:
     async def log_out(self, request: Request) -> Response:
         """End the session."""
         check_same_origin(request)
-        form = await _read_form(request)
+        form = await read_form(request)
         user = request.scope.get("user")
         if user is None or not hmac.compare_digest(
             form.get("csrf", "").encode(), user_of(request).csrf.encode()
@@ -158,7 +158,7 @@ class LoginPages:
     async def use_link(self, request: Request) -> Response:
         """Choose the password, and come in."""
         check_same_origin(request)
-        form = await _read_form(request)
+        form = await read_form(request)
         token = request.path_params["token"]
         address = request.client.host if request.client else "-"
         if self._by_address.wait_secs(address):
@@ -203,7 +203,7 @@ class LoginPages:
         ]
 
 
-async def _read_form(request: Request) -> dict[str, str]:
+async def read_form(request: Request) -> dict[str, str]:
     """Return the fields of a posted form; raises 413 for one that is too large."""
     body = b""
     async for chunk in request.stream():

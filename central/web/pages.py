@@ -17,7 +17,7 @@ from central.config import Look
 from central.database import Database
 from central.desk import RulesOf, default_rules
 from central.web import words
-from central.web.access import User
+from central.web.access import Right, User
 from central.web.board import (
     BayView,
     Board,
@@ -143,6 +143,7 @@ class Pages:
             "parts": {name: Markup(html) for name, html in _with_bays(parts).items()},
             "looks": looks,
             "user": user,
+            "may_manage": user.may(Right.USERS),
         }
         return self._render("page.html", context)
 

@@ -366,6 +366,31 @@ def test_an_admin_manages_people(database: Database, accounts: Accounts) -> None
     assert accounts.find("anna") is None
 
 
+def test_an_admin_has_a_page_for_people(database: Database, accounts: Accounts) -> None:
+    """It shows the link for a new person, says what was wrong, and is for admins only."""
+    person(accounts, "root", Role.ADMIN, None)
+    client = browser(database, accounts)
+    log_in(client, "root")
+    form = {"csrf": token_of(client)["X-CSRF-Token"], "name": "anna", "role": "staff"}
+    wrong = client.post("/people", data=form)
+    assert (wrong.status_code, "staff have one" in wrong.text) == (400, True)
+    saved = client.post("/people", data=form | {"stores": "demo/s0001"})
+    link = re.search(r"<code>http://testserver(/link/[\w-]+)</code>", saved.text)
+    assert link is not None
+    assert client.post("/people", data=form | {"csrf": ""}).status_code == 403
+    assert (
+        "<code>"
+        in client.post("/people", data=form | {"stores": "demo/s0001", "password": "on"}).text
+    )
+    assert "no password yet" in client.get("/people").text
+    assert 'href="/people"' in client.get("/").text
+    person(accounts, "ben", Role.MANAGER, None)
+    other = browser(database, accounts)
+    log_in(other, "ben")
+    assert other.get("/people").status_code == 403
+    assert 'href="/people"' not in other.get("/").text
+
+
 def test_without_login_the_page_says_so(database: Database) -> None:
     """For the demo and for a proxy that lets in nobody else."""
     with TestClient(make_app(database, {})) as client:

@@ -322,3 +322,5 @@ def test_the_page_comes_back_after_the_center_was_away(
     browser.wait_for("return document.querySelector('.alert.low')", timeout_secs=30)
     assert browser.text("#live") == "live"
     assert browser.script("return window.wasNeverReloaded")
+    browser.script("document.querySelector('[data-done]').click()")
+    browser.wait_for(HAS_TEXT, "#alerts", "waiting for the camera")

@@ -132,6 +132,11 @@ function heard(event) {
   return said;
 }
 
+async function leaveIfLoggedOut() {
+  const answer = await fetch("/api/me").catch(() => null);
+  if (answer && answer.status === 401) location.reload(); // leads to the login, and back here
+}
+
 function connect() {
   if (source) source.close();
   lastWord = Date.now();
@@ -148,7 +153,10 @@ setInterval(() => {
   const isSilent = Date.now() - lastWord > SILENCE_MS;
   if (isSilent || source.readyState === EventSource.CLOSED) {
     setLive("lost", "reconnecting; this may be out of date");
-    if (isSilent || Date.now() - lastWord > 2000) connect();
+    if (isSilent || Date.now() - lastWord > 2000) {
+      connect();
+      leaveIfLoggedOut();
+    }
   }
 }, 1000);
 document.addEventListener("visibilitychange", () => {
@@ -222,6 +230,7 @@ async function sendDone(button) {
   }
   button.disabled = false;
   spoken.textContent = button.textContent = "Not saved; try again";
+  leaveIfLoggedOut();
 }
 
 document.addEventListener("click", (event) => {
