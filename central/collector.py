@@ -13,7 +13,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -21,19 +21,16 @@ import structlog
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from central.alert_rows import read_aisles, read_message
 from central.alerts import ResetAnnounced
 from central.broker_settings import BrokerSettings
-from central.database import AisleKey, Database
+from central.database import Database
 from central.desk import Actor, Desk, SiteKey, Worked
-from central.home_assistant import discovery
-from central.ingest import Changed, Ingest, Watermarked, merge
+from central.ingest import Changed, Ingest, merge
 from central.intake import Received
 from central.mqtt_connection import Connection, NotConnectedError, VersionRefusedError
-from shelf import topics
+from central.publishing import Publisher
 from shelf.broker import VersionChoice
-from shelf.topics import Node
-from shelf.wire import StaffAction, StaffAnswer, Watermark
+from shelf.wire import StaffAction, StaffAnswer
 
 BATCH_LIMIT = 500
 BATCH_WAIT_SECS = 0.03
@@ -92,24 +89,21 @@ class Collector:
         self._desk = desk or Desk()
         self._ingest = Ingest(database, self._desk)
         self._next_tick_secs = 0.0
-        self._home_assistant = home_assistant
-        self._announced: set[tuple[Connection, AisleKey]] = set()
         self._listeners: list[OnCommit] = []
         self._batch_limit = batch_limit
         self._batch_wait_secs = batch_wait_secs
         self._items: queue.SimpleQueue[_Item] = queue.SimpleQueue()
         self._stopping = threading.Event()
-        self._connection: Connection | None = None
+        self._publisher = Publisher(database, home_assistant)
         self._counts = Counter(dict.fromkeys(COUNTS, 0))
         self._detail = "connecting"
-        self._publishing_alerts = threading.Lock()
         self._reader = threading.Thread(target=self._stay_connected, name="collector-mqtt")
         self._writer = threading.Thread(target=self._write, name="collector-database")
 
     @property
     def is_connected(self) -> bool:
         """True while the broker can be heard."""
-        connection = self._connection
+        connection = self._publisher.connection
         return connection is not None and not connection.ended.is_set()
 
     @property
@@ -157,7 +151,7 @@ class Collector:
 
     def _spread(self, worked: Worked) -> None:
         if worked.aisles:
-            self._publish_alerts(worked.aisles)
+            self._publisher.tell_alerts(worked.aisles)
             self._tell(Changed(alerts=frozenset(worked.aisles), pushes=worked.pushes))
 
     def _stay_connected(self) -> None:
@@ -170,7 +164,7 @@ class Collector:
                 choice.succeeded()
                 self._set_detail("")
                 self._counts["connections"] += 1
-                self._connection = connection
+                self._publisher.connection = connection
                 self._items.put(_Connected(connection))
                 while not connection.ended.wait(0.2) and not self._stopping.is_set():
                     pass
@@ -188,7 +182,7 @@ class Collector:
                 _log.exception("collector failed; connecting again")
                 self._set_detail(f"internal: {error!r}")
             finally:
-                self._connection = None
+                self._publisher.connection = None
                 connection.close()
             self._stopping.wait(_wait_secs(failures))
             failures += 1
@@ -221,7 +215,7 @@ class Collector:
                     letters, item = self._gather(item)
                     self._commit(letters)
                 if isinstance(item, _Connected):
-                    self._remind()
+                    self._publisher.remind()
                 self._tick()
             except Exception:  # noqa: BLE001 - a fault after a commit must not end the rest
                 _log.exception("collector failed; going on")
@@ -264,9 +258,7 @@ class Collector:
         self._counts["batches"] += 1
         self._counts["events"] += changed.events
         self._counts["dead_letters"] += changed.dead_letters
-        self._publish_watermarks(changed.watermarks)
-        self._publish_answers(changed)
-        self._publish_alerts(changed.alerts)
+        self._publisher.tell(changed)
         self._tell(changed)
 
     def _apply(self, batch: list[Received]) -> Changed | None:
@@ -303,59 +295,6 @@ class Collector:
             return None
         _log.error("message cannot be stored", topic=received.topic, reason=_reason(error))
         return changed
-
-    def _remind(self) -> None:
-        """Publish all that is retained once more."""
-        try:
-            marks = self._database.watermarks()
-            with self._database.read() as connection:
-                aisles = read_aisles(connection)
-        except SQLAlchemyError as error:
-            _log.warning("database cannot be read", reason=_reason(error))
-            return
-        self._publish_watermarks(
-            Watermarked(Node.from_source(source), epoch, sequence)
-            for source, (epoch, sequence) in marks.items()
-        )
-        self._publish_alerts(aisles)
-
-    def _publish_watermarks(self, marks: Iterable[Watermarked]) -> None:
-        connection = self._connection
-        if connection is None:
-            return
-        for mark in marks:
-            watermark = Watermark(epoch=mark.epoch, sequence=mark.sequence)
-            connection.publish_retained(mark.node.watermark, watermark.to_json())
-
-    def _publish_answers(self, changed: Changed) -> None:
-        connection = self._connection
-        if connection is None:
-            return  # who gets no answer asks again, with the same action id
-        for member, answer in changed.answers:
-            connection.publish(member.answers, answer.to_json())
-
-    def _publish_alerts(self, aisles: Iterable[AisleKey]) -> None:
-        with self._publishing_alerts:
-            connection = self._connection
-            if connection is None:
-                return
-            for aisle in aisles:
-                try:
-                    with self._database.read() as reading:
-                        message = read_message(reading, aisle, datetime.now(UTC))
-                except SQLAlchemyError as error:
-                    _log.warning("database cannot be read", reason=_reason(error))
-                    return
-                connection.publish_retained(topics.open_alerts(*aisle), message.to_json())
-                self._announce(connection, aisle)
-
-    def _announce(self, connection: Connection, aisle: AisleKey) -> None:
-        """Tell Home Assistant of an aisle, once a connection."""
-        if self._home_assistant is None or (connection, aisle) in self._announced:
-            return
-        self._announced = {known for known in self._announced if known[0] is connection}
-        self._announced.add((connection, aisle))
-        connection.publish_retained(*discovery(aisle, self._home_assistant))
 
     def _tell(self, changed: Changed) -> None:
         if changed.is_visible:
