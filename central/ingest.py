@@ -15,9 +15,9 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from central import tables
-from central.alerts import CameraChanged, Input, NodeChanged
+from central.alert_inputs import inputs_of
 from central.database import AisleKey, Database, insert_new, upsert
-from central.desk import Actor, Desk, SiteKey, Worked
+from central.desk import Actor, Desk, Worked
 from central.intake import (
     Camera,
     Dead,
@@ -39,20 +39,15 @@ from central.slot_writes import (
     changes_of_snapshot,
     write_changes,
 )
-from shelf.states import CameraState
+from central.streams import Stream, load_stream
 from shelf.topics import Node, StaffMember
-from shelf.wire import OutboxDropped, StaffAnswer, type_of
-
-_DROPPED_TYPE = type_of(OutboxDropped(first=0, last=0, reason="full"))
+from shelf.wire import StaffAnswer
 
 MAX_DEAD_PAYLOAD_BYTES = 64 * 1024
 """A dead letter keeps this much of its payload: enough to see what was wrong with it."""
 
 MAX_PENDING_SNAPSHOTS = 10_000
 """Snapshots that wait for the events before them; the nodes publish each again hourly."""
-
-Stream = tuple[str, int]
-"""Source and epoch."""
 
 Pending = dict[tuple[Node, str, str], Snapshot]
 """The last snapshot by node, aisle and bay."""
@@ -257,20 +252,7 @@ class _Batch:
     ) -> tuple[Worked, list[tuple[StaffMember, StaffAnswer]]]:
         """Let the alert engine take what this batch holds."""
         worked, answers = Worked(), []
-        inputs: dict[SiteKey, list[Input]] = {}
-        for node, row in self._nodes.items():
-            is_online = row["state"] == "online"
-            inputs.setdefault((node.tenant, node.site), []).append(
-                NodeChanged(node.node, is_online)
-            )
-        for (node, camera), row in self._cameras.items():
-            state = CameraState(row["state"])
-            inputs.setdefault((node.tenant, node.site), []).append(
-                CameraChanged(node.node, camera, state)
-            )
-        for change in written:
-            place = (change.row.tenant, change.row.site)
-            inputs.setdefault(place, []).append(change.row.sighting(change.event_id))
+        inputs = inputs_of(self._nodes, self._cameras, written)
         if inputs and self._received_utc is not None:
             worked.add(desk.advance(self._connection, inputs, self._received_utc))
         for meaning, received_utc in self._actions:
@@ -348,36 +330,9 @@ class _Batch:
         committed = self.streams.pop(stream, None)
         if committed is None:
             known = self._known.get(stream)
-            committed = known.copy() if known else _load_stream(self._connection, source, epoch)
+            committed = known.copy() if known else load_stream(self._connection, source, epoch)
         self.streams[stream] = committed
         return committed
-
-
-def _load_stream(connection: Connection, source: str, epoch: int) -> Committed:
-    marks, events, dead = tables.watermarks.c, tables.events.c, tables.dead_letters.c
-    watermark = connection.execute(
-        select(marks.sequence).where(marks.source == source, marks.epoch == epoch)
-    ).scalar_one_or_none()
-    committed = Committed(watermark or 0)
-    beyond = connection.execute(
-        select(events.sequence, events.type, events.data).where(
-            events.source == source,
-            events.epoch == epoch,
-            events.sequence > committed.watermark,
-        )
-    ).all()
-    for sequence, kind, data in beyond:
-        is_range = kind == _DROPPED_TYPE and data["reason"] != "corrupt"
-        is_range = is_range and data["last"] == sequence
-        committed.add(max(data["first"], 1) if is_range else sequence, sequence)
-    buried = connection.execute(
-        select(dead.sequence).where(
-            dead.source == source, dead.epoch == epoch, dead.sequence > committed.watermark
-        )
-    ).scalars()
-    for sequence in buried.all():
-        committed.add(sequence, sequence)
-    return committed
 
 
 def _evidence_row(meaning: EvidenceEvent) -> dict[str, Any]:
