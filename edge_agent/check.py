@@ -101,11 +101,9 @@ def planogram_remarks(
         elif before is None:
             remarks.append(f"{where}: from {day}: planogram {planogram.name}")
         else:
-            changes = len(diff_planograms(before, planogram))
-            remarks.append(
-                f"{where}: from {day}: planogram {planogram.name}, {changes} changes (see "
-                "shelfwatch planogram diff)"
-            )
+            count = len(diff_planograms(before, planogram))
+            changes = f"{count} change{'s' * (count != 1)} (see shelfwatch planogram diff)"
+            remarks.append(f"{where}: from {day}: planogram {planogram.name}, {changes}")
     if in_force.reset:
         remarks.append(f"{where}: a reset is in progress, so slots are not judged")
     remarks += [
