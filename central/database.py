@@ -139,7 +139,8 @@ def _make_tables(connection: Connection, shown: str) -> None:
         version = connection.execute(select(tables.schema.c.version)).scalar_one()
         if version != tables.SCHEMA_VERSION:
             raise DatabaseError(
-                f"{shown}: expected tables of version {tables.SCHEMA_VERSION}, found {version}"
+                f"{shown}: expected tables of version {tables.SCHEMA_VERSION}, found {version}; "
+                "use the program that made them, or begin with an empty database"
             )
         return
     tables.metadata.create_all(connection)

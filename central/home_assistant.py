@@ -19,7 +19,6 @@ def discovery(aisle: AisleKey, prefix: str) -> tuple[str, bytes]:
     payload = {
         "name": f"Aisle {aisle.aisle} open alerts",
         "unique_id": name,
-        "object_id": name,
         "state_topic": topic,
         "value_template": "{{ value_json.alerts | length }}",
         "json_attributes_topic": topic,

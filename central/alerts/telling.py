@@ -23,13 +23,13 @@ def tell(journal: Journal) -> None:
     """Escalate, flush groups and send digests that are due."""
     for alert in list(journal.state.open_alerts()):
         _escalate(journal, alert)
-    waiting: dict[str, list[Alert]] = {}
+    untaken: dict[str, list[Alert]] = {}
     for alert in journal.state.open_alerts():
-        if alert.is_waiting:
-            waiting.setdefault(alert.aisle, []).append(alert)
+        if alert.phase is AlertPhase.OPEN:
+            untaken.setdefault(alert.aisle, []).append(alert)
     groups = journal.state.memory.groups
-    for aisle in sorted(groups.keys() | waiting.keys()):
-        group = _flush(journal, aisle, groups.get(aisle, Group()), waiting.get(aisle, []))
+    for aisle in sorted(groups.keys() | untaken.keys()):
+        group = _flush(journal, aisle, groups.get(aisle, Group()), untaken.get(aisle, []))
         if group is None:
             groups.pop(aisle, None)
         else:
@@ -52,13 +52,17 @@ def _escalate(journal: Journal, alert: Alert) -> None:
         alert = _push(journal, people, PushKind.ESCALATION, alert.aisle, [alert])[0]
 
 
-def _flush(journal: Journal, aisle: str, group: Group, waiting: list[Alert]) -> Group | None:
-    """Return the group as it is from now on, None when nothing is left to tell."""
-    if not waiting:
-        return None
+def _flush(journal: Journal, aisle: str, group: Group, untaken: list[Alert]) -> Group | None:
+    """Return the group as it is from now on, None when nothing is left to tell.
+
+    What is held after it was told is no news when it is free again: a camera that comes and
+    goes would else push each time.
+    """
     times, now = journal.rules.times, journal.now
-    keys = {turn_key(alert) for alert in waiting}
-    told = group.told & keys
+    waiting = [alert for alert in untaken if alert.held_by is None]
+    told = group.told & {turn_key(alert) for alert in untaken}
+    if not waiting:
+        return replace(group, told=told, flush_utc=None) if told else None
     fresh = [alert for alert in waiting if turn_key(alert) not in told]
     people = [person for person in journal.rules.people if person.level == 0]
     if not fresh:
@@ -76,7 +80,7 @@ def _flush(journal: Journal, aisle: str, group: Group, waiting: list[Alert]) -> 
     if now < flush:
         return Group(told, group.pushed_utc, flush)
     _push(journal, people, PushKind.NEW, aisle, fresh)
-    return Group(frozenset(keys), now, None)
+    return Group(told | {turn_key(alert) for alert in fresh}, now, None)
 
 
 def _push(

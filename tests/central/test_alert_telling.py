@@ -8,7 +8,7 @@ import pytest
 from alert_site import ANNA, BOSS, MINUTE, START, Shop, rules, sighting, slots
 
 from central.alerts import Person, Rules, Weights
-from shelf.states import State
+from shelf.states import CameraState, State
 from shelf.wire import ActionKind
 
 HOUR = timedelta(hours=1)
@@ -47,6 +47,19 @@ def test_what_nobody_takes_is_repeated(shop: Shop) -> None:
     shop.wait(4 * HOUR)
     reminders = [told for told in shop.told() if told[0] == "reminder"]
     assert reminders == [("reminder", 120.5, ("e1",)), ("reminder", 240.5, ("e1",))]
+
+
+def test_a_camera_that_comes_and_goes_pushes_once(shop: Shop) -> None:
+    """What was told before it was held is no news afterwards; the reminder keeps its time."""
+    shop.see(State.LOW)
+    shop.wait(MINUTE)
+    for _ in range(5):
+        shop.camera(CameraState.OFFLINE)
+        shop.wait(5 * MINUTE)
+        shop.camera(CameraState.OK)
+        shop.wait(5 * MINUTE)
+    shop.wait(2 * HOUR)
+    assert [told[:2] for told in shop.told()] == [("new", 0.5), ("reminder", 120.5)]
 
 
 def test_what_is_solved_before_the_wait_is_over_is_not_told(shop: Shop) -> None:
