@@ -14,12 +14,14 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
@@ -37,6 +39,16 @@ from detector import (
     read_picture,
 )
 from detector.boxes import FloatArray
+from detector.manifest import (
+    MANIFEST_NAME,
+    BoxUnit,
+    ClassSpec,
+    DecoderKind,
+    Manifest,
+    ModelInput,
+    sha256_of,
+    write_manifest,
+)
 from detector.model import PRODUCT
 from detector.recogniser import SHIPPED_EMBEDDER
 from detector.second_look import PrintReader, print_points
@@ -61,6 +73,26 @@ PHOTO_CLASSES = {"voids_a": ("gap",), "voids_b": ("gap",), "rows": ("ignore",)}
 #: Catalogue pictures of one product in the shelf-crop test.
 PICTURES_A_PRODUCT = 3
 Figures = dict[str, float]
+
+
+def load_reference(data: Path) -> Detector:
+    """The facing detector that others trained, with a manifest that says how to read it."""
+    with TemporaryDirectory() as place:
+        folder = Path(place)
+        weights = folder / "model.onnx"
+        shutil.copy(data / "models" / "reference_facing_detector.onnx", weights)
+        manifest = Manifest(
+            name="reference",
+            version="1",
+            sha256=sha256_of(weights),
+            input=ModelInput(size_px=640),
+            decoder=DecoderKind.ULTRALYTICS,
+            box_unit=BoxUnit.INPUT_SHARE,
+            classes=(ClassSpec(name=PRODUCT, threshold=0.25),),
+            licence="AGPL-3.0",
+        )
+        write_manifest(manifest, folder / MANIFEST_NAME)
+        return Detector.load(folder)
 
 
 def test_photographs(data: Path, teacher: Detector, every: int) -> list[LabelledPicture]:
@@ -245,7 +277,7 @@ def main() -> None:
     if not bay.is_dir():
         parser.error(f"--data: expected the folder of pictures, found no {bay}")
     detector = Detector.load(arguments.model)
-    reference = Detector.load(data / "models" / "reference_facing_detector.onnx")
+    reference = load_reference(data)
     embedder = load_embedder(arguments.embedder)
     pictures = test_photographs(data, reference, every)
     figures: Figures = {"photographs": len(pictures)}
