@@ -204,6 +204,18 @@ def test_slots_and_bays_that_go_are_told_once(plans: Path) -> None:
         assert again.told() == []
 
 
+def test_a_bay_that_goes_unseen_leaves_no_snapshot(plans: Path) -> None:
+    """Nothing was told of its slots, and nobody reads of it after midnight."""
+    (plans / "w47.csv").write_text(csv("w47", APPLES, BEANS, "2,1,1,D,Dates,1"))
+    store = Store(plans.parent)
+    with store.outbox:
+        store.open(-60)
+        assert store.snapshot("b02") != b""
+        store.books.tick(0.0, at(0))
+        assert store.snapshot("b02") == b""
+        assert store.told() == []
+
+
 def test_a_restart_over_midnight_is_a_change_of_version_too(plans: Path) -> None:
     """More facings of the same SKU: what was stocked yesterday may be low today."""
     (plans / "w48.csv").write_text(csv("w48", "1,1,1,A,Apples,4", BEANS, valid_from="2026-11-23"))

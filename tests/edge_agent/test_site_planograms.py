@@ -10,15 +10,17 @@ from pathlib import Path
 import cv2
 import pytest
 import yaml
-from running_agent import SEED, running, write_one_camera_site
+from running_agent import SEED, render, running, write_one_camera_site
 
+from detector import Detector
+from edge_agent.agent import build_station
 from edge_agent.check import check_site
 from edge_agent.config import load_site
+from edge_agent.frames import Frame
 from edge_agent.replay import ReplayError, replay
 from edge_agent.site_planograms import load_planograms
-from shelf import ConfigError, PlanogramError
+from shelf import ConfigError, PlanogramError, PlanogramInForce
 from simulator.site import write_site
-from simulator.source import open_source
 
 AISLE = "a12"
 
@@ -162,10 +164,8 @@ def test_a_bay_of_no_version_is_a_problem(store: Path) -> None:
 def frames(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two minutes of the first camera, a picture every 10 s."""
     folder = tmp_path_factory.mktemp("frames")
-    now = datetime.now(UTC).timestamp()
     for secs in range(0, 120, 10):
-        source = open_source({"type": "simulator", "seed": SEED, "start": now - secs})
-        cv2.imwrite(str(folder / f"{secs}.jpg"), source.grab()[0])
+        render(folder, f"{secs}.jpg", secs)
     return folder
 
 
@@ -196,11 +196,37 @@ def test_a_recording_is_judged_by_the_version_of_its_time(store: Path, frames: P
 
 
 def test_nothing_is_told_of_a_recorded_reset(store: Path, frames: Path) -> None:
-    """Of pictures from a reset there is no event, of the same ones after it there are."""
-    resets = [{"start": "2026-11-20T08:00", "end": "2026-11-20T09:00"}]
-    site = write_settings(store, resets=resets)
-    assert told_by(site, frames, datetime(2026, 11, 20, 8, 30)) == []
-    assert told_by(site, frames, datetime(2026, 11, 20, 9, 0)) != []
+    """A reset that begins with the look that would be told first leaves nothing to tell."""
+    start = datetime(2026, 11, 20, 8, tzinfo=UTC)
+    told = told_by(write_settings(store), frames, start)
+    resets = [{"start": told[0]["time"], "end": "2026-11-20T09:00Z"}]
+    assert told_by(write_settings(store, resets=resets), frames, start) == []
+
+
+def test_a_change_of_what_is_in_force_has_the_same_picture_read_again(
+    store: Path, frames: Path
+) -> None:
+    """After a reset and after a change of version, as after a new model; not otherwise."""
+    site = load_site(write_settings(store))
+    versions = load_planograms(site)[AISLE]
+    station = build_station(site.cameras[0], versions, lambda _planogram: None)
+    detector = Detector.load()
+    image = cv2.imread(str(frames / "0.jpg"))
+    assert image is not None
+    first, second = versions.planograms
+    reset = PlanogramInForce(first, reset=True)
+    steps = [
+        reset,
+        reset,
+        PlanogramInForce(first, reset=False),
+        PlanogramInForce(second, reset=False),
+    ]
+    told = []
+    for number, in_force in enumerate([*steps, steps[-1]]):
+        station.use(detector, in_force)
+        looked = station.work(Frame("c1", number, datetime.now(UTC), float(number), image))
+        told.append((looked.inferred, len(looked.readings)))
+    assert told == [(False, 0), (False, 0), (True, 13), (True, 13), (False, 13)]
 
 
 def test_versions_of_a_recording_without_a_date_are_asked_for(store: Path, frames: Path) -> None:
