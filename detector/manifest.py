@@ -151,11 +151,14 @@ class Manifest(BaseModel):
 def manifest_path_of(path: Path | None) -> Path:
     """The manifest that belongs to ``path``: a model folder, an ``.onnx`` file or a manifest.
 
-    None is the shipped model.
-    An ``.onnx`` file's manifest is ``<stem>.manifest.yaml`` or ``manifest.yaml`` beside it.
+    None is the model that ships; where there is no ``path``, its last part may be the name of
+    another one that does (`shelf-nano-int8`). An ``.onnx`` file's manifest is
+    ``<stem>.manifest.yaml`` or ``manifest.yaml`` beside it.
     Raises :class:`ModelError` when there is none.
     """
     path = SHIPPED_MODELS / DEFAULT_MODEL if path is None else path
+    if not path.exists() and path.name and (SHIPPED_MODELS / path.name / MANIFEST_NAME).is_file():
+        path = SHIPPED_MODELS / path.name
     if path.is_dir():
         candidates = [path / MANIFEST_NAME]
     elif path.suffix.lower() in (".yaml", ".yml"):

@@ -1,5 +1,6 @@
-"""The model that ships, on a real picture that it was never trained on."""
+"""The models that ship, on a real picture that they were never trained on."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -7,7 +8,14 @@ import cv2
 import numpy as np
 import pytest
 
-from detector import Catalog, ColourLayoutEmbedder, Detector, crops_of, read_picture
+from detector import (
+    Catalog,
+    ColourLayoutEmbedder,
+    Detector,
+    crops_of,
+    load_embedder,
+    read_picture,
+)
 from detector.boxes import iou_matrix
 from detector.model import DEFAULT_MODEL, SHIPPED_MODELS
 from detector.training.evaluate import read_recognition
@@ -95,3 +103,25 @@ def test_tiles_find_every_facing_once(detector, monkeypatch):
     assert len(sure) > 500
     assert (found == 0).sum() <= 0.005 * len(sure)
     assert (found > 1).sum() == 0
+
+
+def test_the_model_in_8_bits_finds_what_the_other_one_does(detector, bay):
+    """Named without a folder, it loads, and nearly all boxes are the same."""
+    small = Detector.load(Path("shelf-nano-int8"))
+    picture = read_picture(bay / "shelf.jpg")
+    ours, its = (one.detect(picture).of_class("product").boxes_xyxy_px for one in (detector, small))
+    assert recall(its, ours) > 0.9
+    assert recall(ours, its) > 0.9
+
+
+def test_the_shipped_recogniser_is_the_one_in_use(bay):
+    """Facings of a real bay are named by the network that ships, nearly all of them rightly."""
+    embedder = load_embedder()
+    assert embedder.identity.startswith("shelf-embed-")
+    catalog = Catalog.from_folder(bay / "catalog", embedder)
+    content = json.loads((bay / "recognition.json").read_text())
+    names = [item["tags"][0]["name"].lower() for item in content["products"]]
+    crops = crops_of(read_picture(bay / "shelf.jpg"), read_recognition(bay / "recognition.json"))
+    found = catalog.search(embedder.embed(crops), 1)
+    right = [match[0].key.lower() == name for match, name in zip(found, names, strict=True)]
+    assert np.mean(right) > 0.85
