@@ -150,6 +150,19 @@ def test_check_warns_of_gaps_and_of_what_files_leave_out(store: Path) -> None:
     assert "camera c2: planogram a12-demo-2026w48 does not plan bay 2" in told
 
 
+def test_check_tells_what_was_doubtful_in_a_file(store: Path) -> None:
+    """A wrong check digit in a PTS file: used, with a warning that names the file."""
+    (store / "a.pts").write_text(
+        "共通棚割情報,V1.0,IC\n飲料 3尺\n棚台番号,棚段番号,棚位置,商品コード,フェース数,積上数\n"
+        "1,1,1,4901234567895,3,1\n1,3,1,123456,4,1\n",
+        encoding="cp932",
+    )
+    planograms = [{"file": "a.pts", "aisle": AISLE}]
+    checked = check_site(load_site(write_settings(store, planograms=planograms)))
+    warnings = [remark for remark in checked.remarks if "a12: warning: " in remark]
+    assert len(warnings) == 1 and "a.pts: " in warnings[0] and "4901234567895" in warnings[0]
+
+
 def test_a_bay_of_no_version_is_a_problem(store: Path) -> None:
     """It is in neither of the two, so the number is wrong."""
     settings = yaml.safe_load((store / "site.yaml").read_text())
