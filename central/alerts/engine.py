@@ -85,7 +85,8 @@ def _see(journal: Journal, sighting: Sighting) -> None:
         _change(journal, alert, sighting)
     elif sighting.state.is_problem and (mute is None or sighting.state not in mute.states):
         journal.open(sighting)
-    elif mute is not None:
+    elif mute is not None and sighting.state is not State.UNKNOWN:
+        # What cannot be seen says nothing of the problem that somebody called wrong.
         mutes[key] = replace(mute, sighting=sighting)
 
 
