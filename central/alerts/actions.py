@@ -126,14 +126,14 @@ def _undo(journal: Journal, alert: Alert, acted: Acted) -> tuple[ActionOutcome, 
         return ActionOutcome.TAKEN, f"only {undo.by} can take that back"
     if journal.now >= undo.until_utc:
         return ActionOutcome.TOO_LATE, f"could be taken back until {_clock(undo.until_utc, zone)}"
-    sighting = None
+    mute = None
     if not alert.is_open:
         mutes, key = journal.state.memory.mutes, mute_key(alert.place)
         if key not in mutes or mutes[key].alert != alert.alert:
             return ActionOutcome.TOO_LATE, "the camera has seen the slot filled since"
         if journal.state.alert_at(alert.place) is not None:
             return ActionOutcome.TOO_LATE, "the slot has another alert by now"
-        sighting = mutes.pop(key).sighting
+        mute = mutes.pop(key)
     lapses = undo.phase_until_utc
     restored = journal.step(
         alert,
@@ -149,9 +149,10 @@ def _undo(journal: Journal, alert: Alert, acted: Acted) -> tuple[ActionOutcome, 
         closed_utc=None,
         closed_reason=None,
     )
-    if sighting is not None:
-        facts = facts_of(sighting) if sighting.state.is_problem else {}
-        journal.put(replace(restored, **facts, is_blind=not sighting.state.is_problem))
+    if mute is not None:
+        facts = facts_of(mute.sighting) if mute.sighting.state.is_problem else {}
+        is_blind = mute.is_blind or not mute.sighting.state.is_problem
+        journal.put(replace(restored, **facts, is_blind=is_blind))
     return ActionOutcome.APPLIED, ""
 
 

@@ -85,9 +85,11 @@ def _see(journal: Journal, sighting: Sighting) -> None:
         _change(journal, alert, sighting)
     elif sighting.state.is_problem and (mute is None or sighting.state not in mute.states):
         journal.open(sighting)
-    elif mute is not None and sighting.state is not State.UNKNOWN:
+    elif mute is not None and sighting.state is State.UNKNOWN:
         # What cannot be seen says nothing of the problem that somebody called wrong.
-        mutes[key] = replace(mute, sighting=sighting)
+        mutes[key] = replace(mute, is_blind=True)
+    elif mute is not None:
+        mutes[key] = replace(mute, sighting=sighting, is_blind=False)
 
 
 def _change(journal: Journal, alert: Alert, sighting: Sighting) -> None:
@@ -148,7 +150,8 @@ def _end_silences(journal: Journal) -> None:
         mute = mutes.pop(key)
         is_told = journal.state.alert_at(mute.sighting.place) is not None
         if mute.sighting.state.is_problem and not is_told:
-            journal.open(mute.sighting, f"{mute.alert}.next")
+            opened = journal.open(mute.sighting, f"{mute.alert}.next")
+            journal.put(replace(opened, is_blind=mute.is_blind))
 
 
 def _due(journal: Journal) -> datetime | None:

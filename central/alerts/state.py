@@ -22,13 +22,15 @@ PUSH_WINDOW = timedelta(hours=1)
 class Mute:
     """A slot about whose ``states`` nobody wants to hear until ``until_utc``: a wrong alarm.
 
-    ``sighting`` is what the camera says meanwhile.
+    ``sighting`` is what the camera said last of the problem, ``is_blind`` that it cannot see the
+    slot now.
     """
 
     alert: str
     states: StateSet
     until_utc: datetime
     sighting: Sighting
+    is_blind: bool = False
 
 
 @dataclass(frozen=True, slots=True)

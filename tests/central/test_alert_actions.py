@@ -225,3 +225,11 @@ def test_holding_leaves_the_undo_alone(shop: Shop) -> None:
     shop.act(ActionKind.UNDO, undoes=done.action)
     assert (shop.at().phase, shop.at().held_by) == (AlertPhase.OPEN, HeldBy.CAMERA)
     assert shop.at().place.slot == SLOT
+
+
+def test_a_wrong_alarm_s_problem_outlives_what_cannot_be_seen(shop: Shop) -> None:
+    """A shopper comes while nobody wants to hear of it: later it is told again, as unseen."""
+    shop.act(ActionKind.WRONG_ALARM)
+    shop.see(State.UNKNOWN)
+    shop.wait(timedelta(hours=25))
+    assert shop.at().is_blind
