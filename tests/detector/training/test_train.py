@@ -19,6 +19,8 @@ pytest.importorskip("onnx", reason="needs shelfwatch[train]")
 from detector import Detector
 from detector.cli import model as model_command
 from detector.errors import TrainingError
+from detector.manifest import DEFAULT_MODEL, SHIPPED_MODELS
+from detector.recogniser import SHIPPED_EMBEDDER
 from detector.training.dataset import Crop, LabelledPicture
 from detector.training.export import export
 from detector.training.labels import PictureLabels
@@ -205,9 +207,14 @@ def test_fine_tuning_keeps_the_start_where_it_is_better(trained, scenes, validat
 def test_weights_that_are_not_there_are_named(where, message, monkeypatch, tmp_path):
     """With what was looked for."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("detector.training.network.SHIPPED_MODELS", tmp_path)
     with pytest.raises(TrainingError, match=message):
-        find_weights(where)
+        find_weights(where, shipped=tmp_path)
+
+
+def test_the_shipped_weights_are_there():
+    """Both models that ship can be trained further."""
+    for folder in (SHIPPED_MODELS / DEFAULT_MODEL, SHIPPED_EMBEDDER):
+        assert read_checkpoint(find_weights("shipped", folder))["model"]
 
 
 def test_weights_of_another_network_are_refused(trained, scenes, tmp_path):
