@@ -31,6 +31,9 @@ SIZE_OCTAVES = 0.7
 """How far, in doublings, a stranger's sides may be from what its product measures (or, where
 that is not known, the product in whose place it stands)."""
 
+HELD_SHARE = 0.7
+"""A box holds a facing of which this share lies in it."""
+
 GAP_OVERLAP = 0.4
 """A gap belongs to every level whose band it fills by this share, or that holds it."""
 
@@ -83,6 +86,7 @@ def read_bay(
         return tuple(likely if len(likely) == 1 else fitting)
 
     used: list[int] = []
+    left_over: list[tuple[int, SlotId]] = []
     paired: list[tuple[int, int]] = []
     costs: list[float] = []
     count = 0
@@ -111,11 +115,13 @@ def read_bay(
                 used.append(answered.source)
                 paired.append((count + k, answered.source))
                 costs.append(float(cost_of[k, item]))
-        for seen, slot in _left_over(level, items, item_of, shift):
-            if stranger(seen, slot):
-                strangers[slot].append(seen)
-                used.append(seen)
+        left_over += _left_over(level, items, item_of, shift)
         count += len(level.facings)
+    explained = facings[[source for _, source in paired]]
+    for seen, slot in left_over:
+        if not _is_around_several(facings[seen], explained) and stranger(seen, slot):
+            strangers[slot].append(seen)
+            used.append(seen)
     readings = tuple(
         slot_reading(slot, answers[slot.id], strangers[slot.id], stranger, observed, visibility)
         for slot in bay.slots
@@ -127,6 +133,15 @@ def read_bay(
         np.array(paired, dtype=np.int64).reshape(-1, 2),
         float(np.mean(costs)) if costs else 0.0,
     )
+
+
+def _is_around_several(box: Floats, others: Floats) -> bool:
+    """Whether a box holds two or more of ``others`` (n,4): a stack in one box, and no facing."""
+    low = np.maximum(others[:, :2], box[:2])
+    high = np.minimum(others[:, 2:], box[2:])
+    inside = np.prod(np.maximum(high - low, 0.0), axis=1)
+    whole = np.prod(others[:, 2:] - others[:, :2], axis=1)
+    return bool(np.count_nonzero(inside > HELD_SHARE * whole) >= 2)
 
 
 def _to_bay(boxes_xyxy_px: Floats, bay_from_image: PointMap) -> Floats:

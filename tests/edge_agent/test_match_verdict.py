@@ -75,6 +75,12 @@ def test_a_stranger_before_full_facings_is_found() -> None:
     assert {item.sku for item in reading.found} == {"A", "B"}
 
 
+def test_one_box_around_several_facings_is_no_stranger() -> None:
+    """A doubtful box that holds two facings, each seen for itself, shows no product of its own."""
+    reading = read([*STOCKED, box(25, 150, 190)], "AAABBBB")[APPLES]
+    assert reading.state is State.STOCKED
+
+
 def test_half_a_package_is_no_stranger() -> None:
     """A part that looks like another product has not its size."""
     reading = read([*STOCKED, box(105, 90, 60)], "AAABBBB")[APPLES]
