@@ -260,12 +260,11 @@ def test_the_agent_holds_until_the_reset_ends(tmp_path: Path) -> None:
     site = load_site(write_one_camera_site(tmp_path, resets=resets))
     with running(site) as run:
         run.wait_until(lambda: run.looks() > 3, "it looks")
-        health = run.health()
-        if datetime.now(UTC) < end:
+        health, told = run.health(), run.told()
+        if datetime.now(UTC) < end:  # else the machine was too slow to see it in the reset
             assert health["planograms"] == {AISLE: {"in_force": "a12-demo-2026w47", "reset": True}}
             assert "a reset is in progress" in health["cameras"]["c1"]["detail"]
-            assert health["ok"] is True
-            assert run.told() == []
+            assert told == []
         run.wait_until(lambda: len(run.told()) >= 10, "the first states are told")
         assert run.health()["planograms"][AISLE]["reset"] is False
         assert run.health()["cameras"]["c1"]["detail"] == ""
