@@ -6,7 +6,7 @@ import hashlib
 from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -189,7 +189,21 @@ def read_manifest(path: Path) -> Manifest:
         raise ModelError("\n".join(_problems(path, error))) from error
 
 
-def read_weights(manifest: Manifest, manifest_path: Path) -> bytes:
+class NamesWeights(Protocol):
+    """A manifest of any kind of model: the weights' file beside it, and their hash."""
+
+    @property
+    def file(self) -> str:
+        """Name of the weights' file."""
+        ...
+
+    @property
+    def sha256(self) -> str:
+        """Its hash, lower-case hexadecimal."""
+        ...
+
+
+def read_weights(manifest: NamesWeights, manifest_path: Path) -> bytes:
     """The weights' bytes, once their hash agrees with the manifest; else :class:`ModelError`.
 
     What was hashed is what is returned: a file that is being replaced cannot slip in between.
@@ -217,8 +231,8 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def write_manifest(manifest: Manifest, path: Path) -> None:
-    """Write ``manifest`` as YAML that :func:`read_manifest` reads back equal."""
+def write_manifest(manifest: BaseModel, path: Path) -> None:
+    """Write ``manifest``, of any kind of model, as YAML that its reader reads back equal."""
     content = manifest.model_dump(mode="json", exclude_none=True)
     # Innermost lists and mappings on one line each: a golden picture has a hundred rows.
     text = yaml.safe_dump(content, sort_keys=False, width=96, default_flow_style=None)

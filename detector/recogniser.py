@@ -15,9 +15,9 @@ from detector.boxes import FloatArray
 from detector.embedding import ColourLayoutEmbedder, Embedder, KnownRule, check_crop, unit_rows
 from detector.errors import ModelError, PictureError
 from detector.letterbox import Letterbox
-from detector.manifest import MANIFEST_NAME, Colour
+from detector.manifest import MANIFEST_NAME, Colour, read_weights
 from detector.pictures import read_picture
-from detector.recogniser_manifest import EmbedderManifest, Fit, read_embedder_manifest, read_weights
+from detector.recogniser_manifest import EmbedderManifest, Fit, read_embedder_manifest
 from detector.session import OnnxSession, SessionOptions
 
 #: The embedding network that ships with this package, when one does.
@@ -49,7 +49,9 @@ class NetworkEmbedder:
         differently than when it was measured.
         """
         manifest = read_embedder_manifest(folder)
-        return cls(manifest, OnnxSession(read_weights(manifest, folder), options), folder)
+        return cls(
+            manifest, OnnxSession(read_weights(manifest, folder / MANIFEST_NAME), options), folder
+        )
 
     @property
     def identity(self) -> str:

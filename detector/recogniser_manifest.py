@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
@@ -126,31 +125,6 @@ def read_embedder_manifest(folder: Path) -> EmbedderManifest:
         return EmbedderManifest.model_validate(content)
     except ValidationError as error:
         raise ModelError("\n".join(_problem(path, dict(item)) for item in error.errors())) from None
-
-
-def write_embedder_manifest(manifest: EmbedderManifest, path: Path) -> None:
-    """Write ``manifest`` as YAML that :func:`read_embedder_manifest` reads back equal."""
-    content = manifest.model_dump(mode="json", exclude_none=True)
-    text = yaml.safe_dump(content, sort_keys=False, width=96, default_flow_style=None)
-    path.write_text(text, encoding="utf-8")
-
-
-def read_weights(manifest: EmbedderManifest, folder: Path) -> bytes:
-    """The weights' bytes, once their hash agrees with the manifest; else :class:`ModelError`."""
-    weights = folder / manifest.file
-    try:
-        content = weights.read_bytes()
-    except OSError as error:
-        raise ModelError(
-            f"{folder / MANIFEST_NAME}: file: expected {weights}, found: {error.strerror}"
-        ) from error
-    found = hashlib.sha256(content).hexdigest()
-    if found != manifest.sha256:
-        raise ModelError(
-            f"{folder / MANIFEST_NAME}: sha256: expected {manifest.sha256}, found {found} in "
-            f"{weights}; the weights and the manifest are not of the same export, copy both again"
-        )
-    return content
 
 
 _PARTS: dict[str, type[BaseModel]] = {

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from detector.errors import TrainingError
-from detector.manifest import MANIFEST_NAME, sha256_of
+from detector.manifest import MANIFEST_NAME, sha256_of, write_manifest
 from detector.recogniser import INPUT, OUTPUT
 from detector.recogniser_manifest import (
     CropInput,
@@ -17,7 +17,6 @@ from detector.recogniser_manifest import (
     Fit,
     GoldenCrop,
     Rule,
-    write_embedder_manifest,
 )
 from detector.session import OnnxSession
 from detector.training.export import OPSET, halve_weights
@@ -99,7 +98,7 @@ def export_recogniser(
         for name, value in content["model"].items()
     }
     write_checkpoint(folder / CHECKPOINT, {"model": halved, "recipe": content["recipe"]})
-    write_embedder_manifest(manifest, folder / MANIFEST_NAME)
+    write_manifest(manifest, folder / MANIFEST_NAME)
     return manifest
 
 

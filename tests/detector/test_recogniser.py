@@ -10,7 +10,8 @@ from tiny_embedder import DIMENSION, SIDE, grid_network, write_embedder
 
 from detector import Embedder, ModelError, NetworkEmbedder, PictureError, load_embedder
 from detector.embedding import reference_views
-from detector.recogniser_manifest import read_embedder_manifest, write_embedder_manifest
+from detector.manifest import write_manifest
+from detector.recogniser_manifest import read_embedder_manifest
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def test_a_network_may_want_crops_stretched(tmp_path: Path) -> None:
 def test_a_written_manifest_reads_back(tmp_path: Path) -> None:
     """What an exporter writes is what is loaded."""
     manifest = read_embedder_manifest(write_embedder(tmp_path / "a"))
-    write_embedder_manifest(manifest, tmp_path / "a" / "manifest.yaml")
+    write_manifest(manifest, tmp_path / "a" / "manifest.yaml")
     assert read_embedder_manifest(tmp_path / "a") == manifest
 
 
