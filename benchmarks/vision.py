@@ -12,11 +12,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import shutil
 import sys
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -25,7 +22,7 @@ from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
-import onnxruntime
+from measuring import milliseconds, write_record
 from rich.progress import track
 
 from detector import (
@@ -221,22 +218,6 @@ def measure_embedder_speed(embedder: Embedder, bay: Path, runs: int) -> Figures:
     return {"embed_ms_a_crop": taken / len(crops), "embedder_mb": size / 1e6}
 
 
-def milliseconds(works: dict[str, Callable[[], object]], runs: int) -> Figures:
-    """Fast-quartile wall time of one call of each, taken in turn, after one to warm up.
-
-    In turn, so that a busy machine slows all alike; the fast quartile, because other programs
-    only ever add time.
-    """
-    times: dict[str, list[float]] = {name: [] for name in works}
-    for turn in range(runs + 1):
-        for name, work in works.items():
-            began = time.perf_counter()
-            work()
-            if turn:
-                times[name].append((time.perf_counter() - began) * 1000)
-    return {name: float(np.percentile(taken, 25)) for name, taken in times.items()}
-
-
 def rank_of(key: str, matches: Sequence[Match]) -> int:
     """Place of a product among the candidates, from 0; beyond all places where it is none."""
     return next((i for i, match in enumerate(matches) if match.key == key), sys.maxsize)
@@ -298,16 +279,13 @@ def main() -> None:
     for key, value in figures.items():
         print(f"{key:40} {value:9.3f}")
     if arguments.json:
-        record = figures | {
-            "machine": platform.processor() or platform.machine(),
-            "cores": os.cpu_count(),
-            "python": platform.python_version(),
-            "onnxruntime": onnxruntime.__version__,
-            "model": detector.identity,
-            "embedder": embedder.identity,
-            "command": f"python benchmarks/vision.py{' --quick' if arguments.quick else ''}",
-        }
-        arguments.json.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        write_record(
+            arguments.json,
+            figures,
+            model=detector.identity,
+            embedder=embedder.identity,
+            command=f"python benchmarks/vision.py{' --quick' if arguments.quick else ''}",
+        )
 
 
 if __name__ == "__main__":

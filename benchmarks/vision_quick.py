@@ -9,9 +9,6 @@ All figures come from one run on one generated 1080p frame with the shipped mode
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +16,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import onnxruntime
+from measuring import milliseconds, write_record
 
 from detector import ColourLayoutEmbedder, Detector, crops_of
 from detector.letterbox import Letterbox
@@ -34,22 +31,6 @@ def frame_1080p() -> np.ndarray:
     frame[::120] = 230
     noise = rng.integers(0, 12, frame.shape, dtype=np.uint8)
     return cv2.add(frame, noise)
-
-
-def milliseconds(works: dict[str, Callable[[], object]], runs: int) -> dict[str, float]:
-    """Fast-quartile wall time of one call of each, taken in turn, after one to warm up.
-
-    In turn, so that a busy machine slows all alike; the fast quartile, because other programs
-    only ever add time.
-    """
-    times: dict[str, list[float]] = {name: [] for name in works}
-    for turn in range(runs + 1):
-        for name, work in works.items():
-            began = time.perf_counter()
-            work()
-            if turn:
-                times[name].append((time.perf_counter() - began) * 1000)
-    return {name: float(np.percentile(taken, 25)) for name, taken in times.items()}
 
 
 def main() -> None:
@@ -90,15 +71,12 @@ def main() -> None:
     for key, value in figures.items():
         print(f"{key:28} {value:8.2f}")
     if arguments.json:
-        record = figures | {
-            "machine": platform.processor() or platform.machine(),
-            "cores": os.cpu_count(),
-            "python": platform.python_version(),
-            "onnxruntime": onnxruntime.__version__,
-            "model": detector.identity,
-            "command": f"python benchmarks/vision_quick.py{' --quick' if arguments.quick else ''}",
-        }
-        arguments.json.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        write_record(
+            arguments.json,
+            figures,
+            model=detector.identity,
+            command=f"python benchmarks/vision_quick.py{' --quick' if arguments.quick else ''}",
+        )
 
 
 if __name__ == "__main__":
