@@ -48,7 +48,8 @@ def train_recogniser(
 
     parsed = read_recogniser_recipe(recipe)
     begin = None if start_from is None else find_weights(start_from, SHIPPED_EMBEDDER)
-    for source, products in learned_products(parsed, data).items():
+    learned = learned_products(parsed, data)
+    for source, products in learned.items():
         typer.echo(f"{source.folder}: {len(products)} products to learn from")
     columns = (
         TextColumn("training"),
@@ -70,7 +71,7 @@ def train_recogniser(
             bar.update(task, completed=share, description=figures)
             return not stopped()
 
-        best = run(parsed, data, out, start_from=begin, resume=resume, watch=watch)
+        best = run(parsed, learned, out, start_from=begin, resume=resume, watch=watch)
     if stopped():
         typer.echo(f"stopped and saved; the same command with --resume goes on in {out}")
         raise typer.Exit(INTERRUPTED)

@@ -69,7 +69,7 @@ class RecogniserProgress:
 
 def train_recogniser(
     recipe: RecogniserRecipe,
-    root: Path,
+    products: dict[Source, list[Product]],
     out: Path,
     *,
     start_from: Path | None = None,
@@ -79,7 +79,7 @@ def train_recogniser(
 ) -> Path:
     """Train until the budget ends; returns the averaged weights' file in ``out``.
 
-    ``root``: the folder that the recipe's sources are in. ``start_from``: weights that an earlier
+    ``products``: of :func:`learned_products`. ``start_from``: weights that an earlier
     call wrote; default: ImageNet's, from the file ``backbone`` where one is named. ``resume``
     goes on with the run in ``out``. ``watch(share, progress)`` is called after each step; False
     saves and returns. Progress is saved every three minutes.
@@ -116,7 +116,7 @@ def train_recogniser(
             load_weights(network, read_checkpoint(start_from)["model"], start_from)
         averaged = {name: value.clone() for name, value in network.state_dict().items()}
     sampler = BatchSampler(
-        learned_products(recipe, root),
+        products,
         size_px=INPUT_PX,
         products_per_batch=recipe.products_per_batch,
         views=recipe.views,
@@ -195,7 +195,7 @@ def _saved_run(path: Path, recipe: RecogniserRecipe) -> dict[str, Any]:
 
 
 def learned_products(recipe: RecogniserRecipe, root: Path) -> dict[Source, list[Product]]:
-    """The products of the recipe's sources that are on the sides it learns from."""
+    """The products of the recipe's sources, below ``root``, on the sides it learns from."""
     kept = {
         source: [
             product

@@ -83,6 +83,11 @@ def small_recipe(**changes: object) -> RecogniserRecipe:
     return RecogniserRecipe.model_validate(values | changes)
 
 
+def trained(recipe: RecogniserRecipe, shop: Path, out: Path, **options: object) -> Path:
+    """Train on the shop's products."""
+    return train_recogniser(recipe, learned_products(recipe, shop), out, **options)
+
+
 def state_file(tmp_path: Path) -> Path:
     """A backbone of random weights in the form of the ImageNet file."""
     path = tmp_path / "start.pt"
@@ -190,9 +195,7 @@ def test_a_backbone_of_another_network_is_refused(tmp_path: Path) -> None:
 
 def test_trained_exported_and_used(shop: Path, tmp_path: Path) -> None:
     """The whole way: a short training, a model folder, and a catalogue that finds its products."""
-    checkpoint = train_recogniser(
-        small_recipe(), shop, tmp_path / "run", backbone=state_file(tmp_path)
-    )
+    checkpoint = trained(small_recipe(), shop, tmp_path / "run", backbone=state_file(tmp_path))
     golden = package(0)
     manifest = export_recogniser(
         checkpoint,
@@ -213,8 +216,8 @@ def test_trained_exported_and_used(shop: Path, tmp_path: Path) -> None:
 def test_training_goes_on_from_a_checkpoint(shop: Path, tmp_path: Path) -> None:
     """A checkpoint is a start: the frozen blocks are the ones it holds."""
     start = state_file(tmp_path)
-    first = train_recogniser(small_recipe(), shop, tmp_path / "a", backbone=start)
-    second = train_recogniser(small_recipe(), shop, tmp_path / "b", start_from=first)
+    first = trained(small_recipe(), shop, tmp_path / "a", backbone=start)
+    second = trained(small_recipe(), shop, tmp_path / "b", start_from=first)
     name = "backbone.0.0.weight"
     states = [torch.load(path, weights_only=True)["model"] for path in (first, second)]
     torch.testing.assert_close(states[0][name], states[1][name])
@@ -229,10 +232,10 @@ def test_a_stopped_run_goes_on_where_it_was(shop: Path, tmp_path: Path) -> None:
         return place.step < 2
 
     run, start = tmp_path / "run", state_file(tmp_path)
-    train_recogniser(small_recipe(minutes=5), shop, run, backbone=start, watch=stop_at_two)
+    trained(small_recipe(minutes=5), shop, run, backbone=start, watch=stop_at_two)
     with pytest.raises(TrainingError, match=r"minutes: 5\.0 before, 6\.0 now"):
-        train_recogniser(small_recipe(minutes=6), shop, run, resume=True)
+        trained(small_recipe(minutes=6), shop, run, resume=True)
     with pytest.raises(TrainingError, match="--resume"):
-        train_recogniser(small_recipe(minutes=5), shop, run, backbone=start)
-    train_recogniser(small_recipe(minutes=5), shop, run, resume=True, watch=stop_at_two)
+        trained(small_recipe(minutes=5), shop, run, backbone=start)
+    trained(small_recipe(minutes=5), shop, run, resume=True, watch=stop_at_two)
     assert steps == [1, 2, 3]
