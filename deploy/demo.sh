@@ -52,7 +52,7 @@ if [ ! -x "$venv/bin/shelfwatch" ] || [ "$(cat "$stamp" 2>/dev/null)" != "$wante
             "$python" -m venv "$venv" >>"$log" 2>&1 || fail "no virtual environment; see $log"
         }
     fi
-    "$venv/bin/python" -m pip install --disable-pip-version-check -q -e "$root[central]" \
+    "$venv/bin/python" -m pip install --disable-pip-version-check -q -e "$root[central,tool]" \
         >>"$log" 2>&1 || { tail -n 15 "$log" >&2; fail "pip failed; all of it is in $log"; }
     printf '%s\n' "$wanted" >"$stamp"
 fi
