@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import cv2
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from calibration import Calibration
@@ -188,10 +189,10 @@ def _print(result: dict[str, Any], recogniser: Recogniser | None) -> None:
         if slot["state"] != State.STOCKED:
             table.add_row(
                 slot["slot"],
-                slot["name"],
+                escape(slot["name"]),
                 slot["state"],
                 f"{slot['confidence']:.2f}",
-                slot["reason"],
+                escape(slot["reason"]),
             )
     if table.row_count:
         console.print(table)
@@ -200,4 +201,5 @@ def _print(result: dict[str, Any], recogniser: Recogniser | None) -> None:
     osa = "none observable" if summary["osa"] is None else f"{summary['osa']:.0%}"
     console.print(f"{summary['slots']} slots: {counts}; on-shelf availability {osa}")
     if recogniser is not None and recogniser.unpictured:
-        console.print(f"no picture in the catalogue of: {', '.join(recogniser.unpictured)}")
+        missing = ", ".join(recogniser.unpictured)
+        console.print(f"no picture in the catalogue of: {missing}", markup=False)

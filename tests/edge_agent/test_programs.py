@@ -113,6 +113,19 @@ def test_audit_of_something_else_is_unknown(store: Path) -> None:
     assert summary["osa"] is None
 
 
+def test_audit_prints_names_as_they_are(store: Path, tmp_path: Path) -> None:
+    """Square brackets in a product's name are no markup."""
+    planogram = tmp_path / "p.csv"
+    planogram.write_text(
+        "bay,shelf,slot,sku,name,facings_wide,x_mm,width_mm,height_mm\n"
+        "1,1,1,A,Crisps [red] 200 g,1,0,100,200\n1,1,2,B,Soap [/],1,100,60,90\n"
+    )
+    done = shelfwatch("audit", store / "catalog" / "100101.png", "--planogram", planogram)
+    assert done.returncode == 0, done.stderr
+    assert "Crisps [red] 200 g" in done.stdout
+    assert "Soap [/]" in done.stdout
+
+
 def test_audit_with_a_calibration_names_strangers(store: Path, tmp_path: Path) -> None:
     """Facings that no slot explains are told, as without a calibration."""
     made = shelfwatch("simulate", "--out", tmp_path / "s", "--hours", 0.005, "--every-secs", 12)
