@@ -48,6 +48,18 @@ MIN_FIT_SHARE = 0.4
 not look where its calibration says."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """What one look saw, before anything is decided from it: data that can be read again.
+
+    ``observed`` has one entry per bay, in rectified px, or with no calibration a single one of
+    the whole picture; ``size_px`` is the camera's picture.
+    """
+
+    size_px: tuple[int, int]
+    observed: tuple[Observed, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """The readings of one look, in planogram order; boxes are px of the camera's picture.
@@ -62,20 +74,25 @@ class Look:
 
 
 def observe_picture(
+    image_bgr: ImageBgr, found: Detections, detector: Detector, recogniser: Recogniser | None
+) -> Observed:
+    """Return ``found`` in the form the matching takes, with the facings recognised."""
+    return without_phantoms(_observe(image_bgr, found, recogniser), detector)
+
+
+def _observe(
     image_bgr: ImageBgr,
     found: Detections,
-    detector: Detector,
     recogniser: Recogniser | None,
     crops: Callable[[Floats], Sequence[ImageBgr]] | None = None,
 ) -> Observed:
-    """Return ``found`` in the form the matching takes, with the facings recognised.
+    """Return all that was found, phantoms too.
 
     ``crops`` takes boxes (n,4) in px of ``image_bgr`` to the facings' pictures, for a source that
     has finer ones than ``image_bgr``.
     """
     found = found.select(_sides(found).min(axis=1) >= MIN_SIDE_PX)
-    gaps = found.of_class(GAP)
-    facings = _without_phantoms(found.of_class(PRODUCT), gaps, detector)
+    facings, gaps = found.of_class(PRODUCT), found.of_class(GAP)
     boxes = facings.boxes_xyxy_px.astype(np.float64)
     seen = Observed(
         size_px=(image_bgr.shape[1], image_bgr.shape[0]),
@@ -100,7 +117,9 @@ def observe_picture(
 
 
 class Looker:
-    """Reads the bays that one camera sees. ``look`` may be called from any one thread at a time.
+    """Reads the bays that one camera sees, from any one thread at a time.
+
+    `look` is `see`, which needs the picture, and then `read`, which decides from what was seen.
 
     Warp tables are made at the first picture of each size.
     """
@@ -124,21 +143,39 @@ class Looker:
 
         Raises `calibration.CalibrationError` when the picture cannot be the calibrated one.
         """
-        if self._calibration is None:
-            return self._search(image_bgr, unsettled)
+        return self.read(self.see(image_bgr), unsettled)
+
+    def see(self, image_bgr: ImageBgr) -> Seen:
+        """Return what ``image_bgr`` shows; raises as `look` does."""
         size_px = (image_bgr.shape[1], image_bgr.shape[0])
-        if size_px != self._size_px:
-            self._views = [self._view(bay, size_px) for bay in self._bays]
-            self._size_px = size_px
+        if self._calibration is None:
+            found = self._detector.detect_at_best_scale(image_bgr)
+            return Seen(size_px, (_observe(image_bgr, found, self._recogniser),))
+        views = self._views_at(size_px)
+        return Seen(size_px, tuple(self._see(image_bgr, rectifier) for _, _, rectifier in views))
+
+    def read(self, seen: Seen, unsettled: Unsettled = lambda _box: 0.0) -> Look:
+        """Return what ``seen`` says of each slot; raises as `look` does."""
+        observed = [without_phantoms(part, self._detector) for part in seen.observed]
+        if self._calibration is None:
+            return self._search(observed[0], unsettled)
         readings: list[SlotReading] = []
         misfits: list[int] = []
         unplanned: list[BoxPx] = []
-        for bay, view, rectifier in self._views:
-            look = self._read(image_bgr, bay, view, rectifier, unsettled)
+        for part, (bay, view, rectifier) in zip(
+            observed, self._views_at(seen.size_px), strict=True
+        ):
+            look = self._read(part, bay, view, rectifier, unsettled)
             readings += look.readings
             misfits += look.misfits
             unplanned += look.unplanned
         return Look(tuple(readings), tuple(misfits), tuple(unplanned))
+
+    def _views_at(self, size_px: tuple[int, int]) -> list[tuple[Bay, BayView, Rectifier]]:
+        if size_px != self._size_px:
+            self._views = [self._view(bay, size_px) for bay in self._bays]
+            self._size_px = size_px
+        return self._views
 
     def _view(self, bay: Bay, size_px: tuple[int, int]) -> tuple[Bay, BayView, Rectifier]:
         assert self._calibration is not None
@@ -156,23 +193,23 @@ class Looker:
         )
         return bay, view, view.rectifier(bay.width_mm, bay.height_mm, margin, scale)
 
+    def _see(self, image_bgr: ImageBgr, rectifier: Rectifier) -> Observed:
+        frontal = rectifier.apply(image_bgr)
+        return _observe(
+            frontal,
+            self._detector.detect_tiled(frontal, scale=1.0),
+            self._recogniser,
+            lambda boxes: [rectifier.crop(image_bgr, _box(box), LARGEST_CROP_PX) for box in boxes],
+        )
+
     def _read(
         self,
-        image_bgr: ImageBgr,
+        observed: Observed,
         bay: Bay,
         view: BayView,
         rectifier: Rectifier,
         unsettled: Unsettled,
     ) -> Look:
-        frontal = rectifier.apply(image_bgr)
-        observed = observe_picture(
-            frontal,
-            self._detector.detect_tiled(frontal, scale=1.0),
-            self._detector,
-            self._recogniser,
-            lambda boxes: [rectifier.crop(image_bgr, _box(box), LARGEST_CROP_PX) for box in boxes],
-        )
-
         def visibility(box: BoxPx) -> float:
             left, top, right, bottom = box
             corners = rectifier.bay_from_rectified([(left, bottom), (right, top)])
@@ -193,9 +230,7 @@ class Looker:
             ),
         )
 
-    def _search(self, image_bgr: ImageBgr, unsettled: Unsettled) -> Look:
-        found = self._detector.detect_at_best_scale(image_bgr)
-        observed = observe_picture(image_bgr, found, self._detector, self._recogniser)
+    def _search(self, observed: Observed, unsettled: Unsettled) -> Look:
         placed = place_bays(observed, self._bays, unsettled)
         used = frozenset().union(*(bay.used for bay in placed))
         unplanned = frozenset().union(*(bay.unplanned for bay in placed)) - used
@@ -240,17 +275,22 @@ def _sides(found: Detections) -> NDArray[np.float32]:
     return np.asarray(boxes[:, 2:] - boxes[:, :2])
 
 
-def _without_phantoms(facings: Detections, gaps: Detections, detector: Detector) -> Detections:
+def without_phantoms(observed: Observed, detector: Detector) -> Observed:
     """Leave out facings that lie in a gap of which the detector is surer than of them.
 
     Scores of two classes compare by how far they are above their thresholds.
     """
-    if len(facings) == 0 or len(gaps) == 0:
-        return facings
+    if len(observed.facing_scores) == 0 or len(observed.gap_scores) == 0:
+        return observed
     threshold = {entry.name: entry.threshold for entry in detector.manifest.classes}
-    inside = containment_matrix(facings.boxes_xyxy_px, gaps.boxes_xyxy_px) > PHANTOM_SHARE
-    surer = gaps.scores[None, :] / threshold[GAP] > facings.scores[:, None] / threshold[PRODUCT]
-    return facings.select(~np.any(inside & surer, axis=1))
+    facings, gaps = observed.facings_xyxy_px, observed.gaps_xyxy_px
+    shares = containment_matrix(facings.astype(np.float32), gaps.astype(np.float32))
+    inside = shares > PHANTOM_SHARE
+    surer = (
+        observed.gap_scores[None, :] / threshold[GAP]
+        > observed.facing_scores[:, None] / threshold[PRODUCT]
+    )
+    return observed.only(np.flatnonzero(~np.any(inside & surer, axis=1)))
 
 
 def _fits(reading: BayReading) -> bool:
