@@ -171,6 +171,11 @@ class Looker:
             unplanned += look.unplanned
         return Look(tuple(readings), tuple(misfits), tuple(unplanned))
 
+    @property
+    def views(self) -> dict[int, BayView]:
+        """The calibrated bays as pictures of the last size show them, by number."""
+        return {bay.number: view for bay, view, _ in self._views}
+
     def _views_at(self, size_px: tuple[int, int]) -> list[tuple[Bay, BayView, Rectifier]]:
         if size_px != self._size_px:
             self._views = [self._view(bay, size_px) for bay in self._bays]

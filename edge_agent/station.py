@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from calibration import CalibrationError
+import numpy as np
+
+from calibration import BayView, CalibrationError
 from detector import Detector
 from edge_agent.config import CameraSettings, Mask
 from edge_agent.frames import Frame, ImageBgr
-from edge_agent.gate import Gate, GateKind
+from edge_agent.gate import Cells, Gate, GateKind
 from edge_agent.look import Look, Looker
 from shelf import BoxPx, CameraState, Planogram, PlanogramInForce, SlotReading
 
@@ -28,7 +30,8 @@ class Looked:
     and ``unsettled`` says which share (0..1) of a box in it moves or is masked; ``inferred`` is
     false when the picture had not changed and the last readings stand. ``model`` is the identity
     of the detector that looked, ``in_force`` what it looked for; without a planogram and in a
-    reset there are no readings.
+    reset there are no readings. ``unsettled_cells`` is a grid over the picture of what moves, and
+    ``views`` are the calibrated bays as the picture shows them, by number.
     """
 
     camera: str
@@ -43,6 +46,8 @@ class Looked:
     model: str
     in_force: PlanogramInForce
     lost_bays: tuple[int, ...] = ()
+    unsettled_cells: Cells = field(default_factory=lambda: np.zeros((1, 1), np.bool_))
+    views: Mapping[int, BayView] = field(default_factory=dict)
 
 
 _BLIND = {
@@ -114,13 +119,14 @@ class Station:
             unsettled=unsettled,
             model=self._detector.identity,
             in_force=self._in_force,
+            unsettled_cells=decided.unsettled,
         )
         if decided.kind in _BLIND:
             return replace(blank, state=CameraState.DARK, detail=_BLIND[decided.kind])
         if self._looker is None:
             return blank
         if decided.kind is GateKind.UNCHANGED:
-            return replace(blank, readings=self._last)
+            return replace(blank, readings=self._last, views=self._looker.views)
         try:
             look = self._looker.look(image, unsettled)
         except CalibrationError as error:
@@ -131,7 +137,8 @@ class Station:
                 detail=str(error),
                 lost_bays=self.settings.bays,
             )
-        return self._judge(replace(blank, readings=look.readings, inferred=True), look)
+        read = replace(blank, readings=look.readings, views=self._looker.views, inferred=True)
+        return self._judge(read, look)
 
     def _judge(self, looked: Looked, look: Look) -> Looked:
         """Count looks that do not fit, bay by bay; only several in a row mean a move."""
