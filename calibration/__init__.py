@@ -5,17 +5,28 @@ A calibration file holds one camera's lens and a homography per bay. `Calibratio
 picture of known scale. Points are exact on the front plane of a bay and nowhere else.
 """
 
-from calibration.calibration_file import BayCalibration, Calibration, CalibrationError
+from calibration.calibration_file import (
+    Approval,
+    BayCalibration,
+    Calibration,
+    CalibrationError,
+    adjusted,
+)
 from calibration.lens import Lens
 from calibration.rectify import Rectifier
+from calibration.verdict import Finding, Verdict
 from calibration.view import BayView, RectMm
 
 __all__ = [
+    "Approval",
     "BayCalibration",
     "BayView",
     "Calibration",
     "CalibrationError",
+    "Finding",
     "Lens",
     "RectMm",
     "Rectifier",
+    "Verdict",
+    "adjusted",
 ]

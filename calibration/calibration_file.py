@@ -11,10 +11,16 @@ bays:
     error_mm: 0.0
     error_px: 0.0
 ```
+
+All else is optional: who approved it and when, the score with its reason, and what was adjusted
+by hand (`Board`, `Place`). `calibration.history` writes the file and keeps its earlier versions.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -23,7 +29,9 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
 from calibration.lens import Lens
+from calibration.verdict import Verdict
 from calibration.view import BayView
+from shelf import Bay, PlannedSlot, Shelf, SlotId
 from shelf.errors import ShelfwatchError
 from shelf.settings import Settings, load_settings
 
@@ -36,6 +44,10 @@ _Finite = Annotated[float, Field(allow_inf_nan=False)]
 _Row = tuple[_Finite, _Finite, _Finite]
 _Side = Annotated[int, Field(ge=16, le=65536)]
 _Error = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+_Length = Annotated[float, Field(gt=0, le=100_000, allow_inf_nan=False)]
+
+SAME_MM = 0.5
+"""Boards planned closer than this are planned alike."""
 
 
 class CalibrationError(ShelfwatchError):
@@ -49,6 +61,53 @@ class PictureSize(Settings):
     height_px: _Side
 
 
+class BaySize(Settings):
+    """The size of a bay whose planogram gives none: what the mm of its calibration mean."""
+
+    width_mm: _Length
+    height_mm: _Length
+
+
+class Board(Settings):
+    """A shelf whose board is not where the planogram says.
+
+    It holds for a board that is planned at ``planned_y_mm``; one that is planned elsewhere, as in
+    a later version of the planogram, is left there.
+    """
+
+    shelf: int = Field(ge=1, le=999)
+    planned_y_mm: _Finite
+    y_mm: _Finite = Field(description="Its upper face above the bay's bottom.")
+
+
+class Place(Settings):
+    """A slot that is not where the planogram says.
+
+    It holds while the slot is planned for this SKU with as many facings side by side.
+    """
+
+    slot: str = Field(description="Like b01/s3/p02.")
+    sku: str
+    facings_wide: int = Field(ge=1)
+    x_mm: _Finite = Field(description="Its left edge from the bay's left.")
+    width_mm: _Length
+    y_mm: _Finite | None = Field(None, description="Its lower edge above its board.")
+    height_mm: _Length | None = Field(None, description="As planned if absent.")
+
+    @field_validator("slot")
+    @classmethod
+    def _must_be_a_slot(cls, text: str) -> str:
+        return str(SlotId.parse(text))
+
+
+class Approval(Settings):
+    """Who says that a calibration is right, and when."""
+
+    by: str | None = None
+    at_utc: datetime
+    note: str = ""
+
+
 class BayCalibration(Settings):
     """Where one bay's front plane is."""
 
@@ -58,8 +117,17 @@ class BayCalibration(Settings):
         "both 0..1 over the picture) to mm on the bay's front plane (x right, y up, from the "
         "bay's bottom left)."
     )
-    error_mm: _Error = Field(0.0, description="Mean error of the marks on the bay.")
-    error_px: _Error = Field(0.0, description="Mean error of the marks in the picture.")
+    error_mm: _Error = Field(
+        0.0, description="Usual error, on the bay, of points that were not used for the fit."
+    )
+    error_px: _Error = Field(0.0, description="The same in the picture.")
+    score: Verdict | None = Field(None, description="How good it is, with the reason.")
+    reason: str = ""
+    size_mm: BaySize | None = Field(
+        None, description="For a planogram without sizes; its slots are all placed."
+    )
+    boards: tuple[Board, ...] = ()
+    places: tuple[Place, ...] = ()
 
     @field_validator("bay_from_image")
     @classmethod
@@ -69,6 +137,73 @@ class BayCalibration(Settings):
             raise ValueError(f"a homography from the picture to the bay ({fault})")
         return rows
 
+    def adjusted(self, bay: Bay) -> Bay:
+        """Return the planned ``bay`` with its boards and slots where they were found.
+
+        For a bay with ``size_mm``, what is not placed keeps its share of the bay's width.
+        """
+        if self.size_mm is not None:
+            bay = _resized(bay, self.size_mm)
+        boards = {(board.shelf, board.planned_y_mm): board.y_mm for board in self.boards}
+        places = {place.slot: place for place in self.places}
+        if not (boards or places):
+            return bay
+        return replace(
+            bay,
+            shelves=tuple(
+                replace(
+                    shelf,
+                    y_mm=next(
+                        (
+                            y_mm
+                            for (number, planned), y_mm in boards.items()
+                            if number == shelf.number and abs(planned - shelf.y_mm) < SAME_MM
+                        ),
+                        shelf.y_mm,
+                    ),
+                    slots=tuple(_placed(slot, places.get(str(slot.id))) for slot in shelf.slots),
+                )
+                for shelf in bay.shelves
+            ),
+        )
+
+
+def _resized(bay: Bay, size: BaySize) -> Bay:
+    wide, tall = size.width_mm / bay.width_mm, size.height_mm / bay.height_mm
+
+    def slots_of(shelf: Shelf) -> Iterable[PlannedSlot]:
+        for slot in shelf.slots:
+            yield replace(
+                slot,
+                x_mm=slot.x_mm * wide,
+                width_mm=slot.width_mm * wide,
+                y_mm=slot.y_mm * tall,
+                height_mm=slot.height_mm * tall,
+            )
+
+    shelves = tuple(
+        replace(
+            shelf,
+            y_mm=shelf.y_mm * tall,
+            height_mm=shelf.height_mm * tall,
+            slots=tuple(slots_of(shelf)),
+        )
+        for shelf in bay.shelves
+    )
+    return replace(bay, width_mm=size.width_mm, height_mm=size.height_mm, shelves=shelves)
+
+
+def _placed(slot: PlannedSlot, place: Place | None) -> PlannedSlot:
+    if place is None or (place.sku, place.facings_wide) != (slot.sku, slot.facings_wide):
+        return slot
+    return replace(
+        slot,
+        x_mm=place.x_mm,
+        width_mm=place.width_mm,
+        y_mm=slot.y_mm if place.y_mm is None else place.y_mm,
+        height_mm=slot.height_mm if place.height_mm is None else place.height_mm,
+    )
+
 
 class Calibration(Settings):
     """One camera's calibration, as its file says it."""
@@ -77,6 +212,8 @@ class Calibration(Settings):
     version: str = Field(min_length=1, description="Named by every event that rests on it.")
     picture: PictureSize
     lens: Lens | None = Field(None, description="Absent for a picture without distortion.")
+    planogram: str | None = Field(None, description="Id and version of the one it was made with.")
+    approved: Approval | None = None
     bays: tuple[BayCalibration, ...] = Field(min_length=1)
 
     @field_validator("bays")
@@ -104,14 +241,19 @@ class Calibration(Settings):
         Raises `CalibrationError` for a bay that is not calibrated and for a picture whose
         proportions differ by more than `ASPECT_TOLERANCE` (cropped, or another sensor mode).
         """
-        found = next((entry for entry in self.bays if entry.bay == bay), None)
-        if found is None:
-            raise CalibrationError(
-                f"calibration {self.version} of camera {self.camera}: expected bay {bay}, "
-                f"found bays {', '.join(map(str, self.bay_numbers))}"
-            )
+        found = self.of_bay(bay)
         self.check_picture(size_px)
         return BayView(np.array(found.bay_from_image), self.lens, size_px)
+
+    def of_bay(self, bay: int) -> BayCalibration:
+        """Return one bay's entry; raises `CalibrationError` for one that is not calibrated."""
+        for entry in self.bays:
+            if entry.bay == bay:
+                return entry
+        raise CalibrationError(
+            f"calibration {self.version} of camera {self.camera}: expected bay {bay}, "
+            f"found bays {', '.join(map(str, self.bay_numbers))}"
+        )
 
     def check_picture(self, size_px: tuple[int, int]) -> None:
         """Raise `CalibrationError` when pictures of ``size_px`` cannot be the calibrated ones."""
@@ -141,3 +283,11 @@ def homography_fault(bay_from_image: NDArray[np.float64]) -> str:
     if image_from_bay[2, 2] * np.linalg.det(scaled) >= 0:
         return "mirrored, or the bay's bottom left corner is behind the camera"
     return ""
+
+
+def adjusted(bay: Bay, calibration: Calibration) -> Bay:
+    """Return the planned ``bay`` as ``calibration`` found it; unchanged where it says nothing."""
+    for entry in calibration.bays:
+        if entry.bay == bay.number:
+            return entry.adjusted(bay)
+    return bay
