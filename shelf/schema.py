@@ -16,7 +16,8 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
-from shelf import topics, wire
+from shelf import commands, topics, wire
+from shelf.commands import CommandName
 
 GROUP = "shelfwatch.schemas"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -24,7 +25,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 def schema_files() -> dict[str, str]:
     """Return the text of every generated file by its name."""
-    models: dict[str, type[BaseModel]] = dict(wire.MESSAGES)
+    models: dict[str, type[BaseModel]] = {**wire.MESSAGES, **commands.MESSAGES}
     models |= {name.removeprefix(wire.TYPE_PREFIX): m for name, m in wire.EVENT_DATA.items()}
     models |= {entry.name: entry.load() for entry in entry_points(group=GROUP)}
     files = {f"{name}.schema.json": _schema_text(model) for name, model in models.items()}
@@ -66,6 +67,24 @@ def _asyncapi() -> dict[str, Any]:
             ["watermark"],
             "What the collector has committed; retained.",
         ),
+        "command-search": (
+            node.command(CommandName.SEARCH),
+            "send",
+            ["command.search"],
+            "Which product a photograph shows; never retained.",
+        ),
+        "command-bay-view": (
+            node.command(CommandName.BAY_VIEW),
+            "send",
+            ["command.bay-view"],
+            "What a bay looks like; never retained.",
+        ),
+        "reply": (
+            node.reply("id"),
+            "receive",
+            ["reply", "reply.search", "reply.bay-view"],
+            "The answer to the command with this id; never retained.",
+        ),
         "alerts": (
             topics.open_alerts("tenant", "site", "aisle"),
             "send",
@@ -80,7 +99,7 @@ def _asyncapi() -> dict[str, Any]:
         ),
         "answers": (member.answers, "send", ["staff-answer"], "What became of an action."),
     }
-    names = ("tenant", "site", "node", "aisle", "bay", "camera", "person")
+    names = ("tenant", "site", "node", "aisle", "bay", "camera", "person", "id")
     document: dict[str, Any] = {
         "asyncapi": "3.0.0",
         "info": {
@@ -106,7 +125,7 @@ def _asyncapi() -> dict[str, Any]:
             "action": action,
             "channel": {"$ref": f"#/channels/{name}"},
         }
-    for name in wire.MESSAGES:
+    for name in (*wire.MESSAGES, *commands.MESSAGES):
         document["components"]["messages"][name] = {
             "contentType": "application/json",
             "payload": {"$ref": f"./{name}.schema.json"},
