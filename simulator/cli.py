@@ -15,7 +15,7 @@ from rich.progress import Progress, track
 
 from shelf import ShelfwatchError
 from simulator.days import DaysShop, Life, design_of, record
-from simulator.days.files import write_frames, write_store, write_truth
+from simulator.days.files import starts_at, write_frames, write_store, write_truth
 from simulator.serve import JPEG_QUALITY, CameraServer, Shop
 from simulator.site import demo_cameras, demo_store, demo_view, write_site
 from simulator.store import Store
@@ -143,6 +143,9 @@ def _write_days(out: Path, shop: DaysShop, every_secs: float) -> None:
         f"{out}: store {shop.design.number} ({shop.design.department}), "
         f"{len(shop.design.planogram)} slots, {count} moments of {len(shop.design.cameras)} cameras"
     )
+    if shop.plan.resets:
+        start = starts_at(shop).replace(tzinfo=None).isoformat()
+        typer.echo(f"A promotion changes the planogram: replay with --start {start}")
 
 
 def _moments(hours: float, every_secs: float) -> Iterator[float]:

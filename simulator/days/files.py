@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,13 @@ from simulator.site import calibration_of, settings_text
 
 JPEG_QUALITY = 92
 
+PROMOTION_DAY = datetime(2026, 1, 2, tzinfo=UTC)
+"""Versions of a planogram begin at midnight: the pictures' clock says that it is this midnight
+when a promotion begins."""
+
+USUAL_START = datetime(2026, 1, 1, 6, 30, tzinfo=UTC)
+"""What the clock says at first where there is no promotion."""
+
 
 def rules_of(every_secs: float) -> dict[str, float]:
     """Return when an agent that looks so often is to decide, as site.yaml says it."""
@@ -39,10 +47,19 @@ def observer_of(every_secs: float) -> Observer:
     return Observer(confirm_secs=rules["confirm_secs"], clear_secs=rules["clear_secs"])
 
 
-def write_store(folder: Path, shop: DaysShop, every_secs: float) -> None:
-    """Write planograms, calibrations, catalogue and site files to ``folder``.
+def starts_at(shop: DaysShop) -> datetime:
+    """Return what the clock of the pictures says at second 0, for ``replay --start``."""
+    promotions = [since for since, _ in shop.plan.versions[1:]]
+    if not promotions:
+        return USUAL_START
+    return PROMOTION_DAY - timedelta(seconds=promotions[0])
 
-    ``site.yaml`` has the first version of the planogram, ``site-v2.yaml`` the second, and so on.
+
+def write_store(folder: Path, shop: DaysShop, every_secs: float) -> None:
+    """Write planograms, calibrations, catalogue and site file to ``folder``.
+
+    ``planograms`` is a folder of versions: from a promotion on, and so from `PROMOTION_DAY` on,
+    the second is in force. The site announces its reset.
     """
     for name in ("planograms", "calibration", "catalog"):
         (folder / name).mkdir(parents=True, exist_ok=True)
@@ -53,12 +70,14 @@ def write_store(folder: Path, shop: DaysShop, every_secs: float) -> None:
             settings_text(written), encoding="utf-8"
         )
     for number, (_, planogram) in enumerate(shop.plan.versions):
+        if number:
+            planogram = replace(planogram, valid_from=PROMOTION_DAY.date())
         mark = f"-{planogram.version}" if number else ""
-        file = f"planograms/{AISLE}{mark}.csv"
-        (folder / file).write_text(write_csv(planogram), encoding="utf-8")
-        settings = settings_text(_site(shop, file, every_secs))
-        (folder / f"site{mark}.yaml").write_text(settings, encoding="utf-8")
+        file = folder / "planograms" / f"{AISLE}{mark}.csv"
+        file.write_text(write_csv(planogram), encoding="utf-8")
         _write_catalogue(folder / "catalog", planogram)
+    settings = settings_text(_site(shop, every_secs))
+    (folder / "site.yaml").write_text(settings, encoding="utf-8")
 
 
 def write_truth(folder: Path, truth: Truth, every_secs: float) -> None:
@@ -94,8 +113,16 @@ def looks(duration_secs: float, every_secs: float) -> Iterator[float]:
         yield round(number * every_secs, 1)
 
 
-def _site(shop: DaysShop, planogram_file: str, every_secs: float) -> dict[str, Any]:
-    design = shop.design
+def _site(shop: DaysShop, every_secs: float) -> dict[str, Any]:
+    design, start = shop.design, starts_at(shop)
+    resets = [
+        {
+            "aisle": AISLE,
+            "start": (start + timedelta(seconds=reset.since_secs)).isoformat(),
+            "end": (start + timedelta(seconds=reset.until_secs)).isoformat(),
+        }
+        for reset in shop.plan.resets
+    ]
     return {
         "tenant": "simulated",
         "site": design.id,
@@ -103,7 +130,8 @@ def _site(shop: DaysShop, planogram_file: str, every_secs: float) -> dict[str, A
         "broker": {"url": "mqtt://127.0.0.1:1883"},
         "outbox": {"path": "state/outbox.sqlite"},
         "catalog": "catalog",
-        "planograms": [{"file": planogram_file, "aisle": AISLE}],
+        "planograms": [{"file": "planograms", "aisle": AISLE}],
+        **({"resets": resets} if resets else {}),
         "cameras": [
             {
                 "id": name,

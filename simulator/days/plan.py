@@ -124,7 +124,8 @@ class _Planner:
             for _ in range(int(random.poisson(rate * bays))):
                 self._later(self._in_opening(day), act)
         if random.random() < life.promotions:
-            self._later(life.secs_of(day, float(random.uniform(8.0, 17.0))), self._promote)
+            hour = float(random.uniform(8.0, 17.0))
+            self._later(float(round(life.secs_of(day, hour))), self._promote)
         self._later(life.secs_of(day, life.closes_hour + 0.3), self._fill_up)
         self._later(life.secs_of(day, 13.0 + float(random.uniform(-2, 3))), self._face_up)
 
@@ -230,7 +231,12 @@ class _Planner:
         self._errands.face_up(secs, [slot.id for slot in bay.slots])
 
     def _promote(self, secs: float) -> None:
-        """Change the planogram for some slots; staff take out the old and put in the new."""
+        """Change the planogram for some slots; staff take out the old and put in the new.
+
+        Once a run: versions begin at midnight, and one midnight can be set to any second.
+        """
+        if len(self._versions) > 1:
+            return
         _, before = self._versions[-1]
         planogram, slots = promoted(before, f"v{len(self._versions) + 1}", self._random)
         end = self._errands.reset(secs, [planogram.slot(slot) for slot in slots])

@@ -1,6 +1,7 @@
 """The command ``shelfwatch simulate``."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import cv2
@@ -10,9 +11,11 @@ from typer.testing import CliRunner
 from calibration import Calibration
 from edge_agent.config import load_site
 from edge_agent.replay import pictures_in
-from shelf import ShelfwatchError, State, load_planogram
+from edge_agent.site_planograms import load_planograms
+from shelf import ShelfwatchError, State
 from simulator.cli import app
-from simulator.days import load_truth
+from simulator.days import DaysShop, Life, design_of, load_truth
+from simulator.days.files import starts_at, write_store
 from simulator.site import SIZE_PX, demo_planogram
 
 
@@ -67,7 +70,7 @@ def test_days_come_with_all_that_an_agent_needs(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     site = load_site(tmp_path / "site.yaml")
     (camera,) = site.cameras
-    planogram = load_planogram(site.planograms[0].file)
+    (planogram,) = load_planograms(site)[camera.aisle].planograms
     truth = load_truth(tmp_path / "truth.jsonl")
     assert set(truth.slots) == {slot.id for slot in planogram.slots}
     assert truth.about.bays == {camera.id: camera.bays}
@@ -82,6 +85,20 @@ def test_days_come_with_all_that_an_agent_needs(tmp_path: Path) -> None:
     assert {path.stem for path in site.catalog.iterdir()} == set(planogram.names)
     lines = [json.loads(line) for line in (tmp_path / "expected.jsonl").read_text().splitlines()]
     assert {line["state"] for line in lines} <= {state.value for state in State}
+
+
+def test_a_promotion_is_a_version_and_a_reset(tmp_path: Path) -> None:
+    """By the clock of the pictures the agent follows a promotion second by second."""
+    shop = DaysShop(design_of(1), 2, 1.0, Life(promotions=1.0))
+    write_store(tmp_path, shop, 10.0)
+    versions = load_planograms(load_site(tmp_path / "site.yaml"))["a01"]
+    assert len(versions.planograms) == len(shop.plan.versions) == 2
+    (reset,) = shop.plan.resets
+    for secs in (0.0, reset.since_secs - 1, reset.since_secs, reset.until_secs, 7000.0):
+        now = versions.in_force(starts_at(shop) + timedelta(seconds=secs))
+        assert now.reset == (reset.since_secs <= secs < reset.until_secs)
+        assert now.planogram is not None
+        assert now.planogram.names == shop.planogram_at(secs).names
 
 
 @pytest.mark.parametrize("others", [[], ["--hours", "1"], ["--serve", "0"]])
