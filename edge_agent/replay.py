@@ -6,7 +6,7 @@ Time is the recording's, so the same pictures give the same events.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,12 +21,13 @@ from edge_agent.agent import build_station
 from edge_agent.bookkeeper import LOOKS_APART, watch_of
 from edge_agent.config import CameraSettings, Site
 from edge_agent.frames import Frame, ImageBgr
-from edge_agent.ledger import Change, Ledger
+from edge_agent.ledger import Change, Ledger, Watch
 from edge_agent.site_planograms import load_aisle, load_recognisers
 from edge_agent.sources import EndOfSource, SourceError, open_source
 from edge_agent.sources.decode import decoded
 from edge_agent.sources.folder import SUFFIXES
 from edge_agent.sources.settings import VideoSettings
+from edge_agent.station import Looked, Station
 from shelf import PlanogramVersions, ShelfwatchError
 from shelf.wire import Event, type_of
 
@@ -95,38 +96,47 @@ def replay(
     ids = (str(UUID(int=number)) for number in range(1, 2**62))
     ledger = Ledger(planograms, [watch], site.decide, 0.0, start_utc, new_id=lambda: next(ids))
     looks = written = 0
-    started_secs = 0.0
     with _opened(events) as out, Progress(transient=True) as progress:
         task = progress.add_task("replay", total=total)
-        for frame in recording:
-            now_utc = frame.captured_at_utc
-            changes = ledger.follow(frame.monotonic_secs, now_utc)
-            station.use(detector, ledger.in_force(camera.aisle))
-            looked = station.work(frame)
+        for _, changes in judged(recording, station, detector, ledger, watch):
             looks += 1
-            if looks == 2:
-                # A recording has its own pace, which may be slower than the camera's.
-                pace_secs = frame.monotonic_secs - started_secs
-                watch = replace(
-                    watch, max_gap_secs=max(watch.max_gap_secs, LOOKS_APART * pace_secs)
-                )
-            started_secs = frame.monotonic_secs
             progress.advance(task)
-            changes += ledger.take(
-                watch,
-                looked.readings,
-                frame.monotonic_secs,
-                now_utc,
-                lost_bays=looked.lost_bays,
-                why_lost=looked.detail,
-            )
-            changes += ledger.tick(frame.monotonic_secs, now_utc)
             for change in changes:
                 written += 1
                 out.write(_line(site, change, written) + "\n")
     if looks == 0:
         raise ReplayError(f"{frames}: expected a picture that can be read, found none")
     return looks, written
+
+
+def judged(
+    frames: Iterable[Frame], station: Station, detector: Detector, ledger: Ledger, watch: Watch
+) -> Iterator[tuple[Looked, list[Change]]]:
+    """Yield what each frame shows and the changes that it leads to, by the frames' own times.
+
+    ``ledger`` begins with the first frame. A recording has its own pace, which may be slower
+    than that of ``watch``.
+    """
+    started_secs = 0.0
+    for looks, frame in enumerate(frames, start=1):
+        now_secs, now_utc = frame.monotonic_secs, frame.captured_at_utc
+        changes = ledger.follow(now_secs, now_utc)
+        station.use(detector, ledger.in_force(watch.aisle))
+        looked = station.work(frame)
+        if looks == 2:
+            apart_secs = LOOKS_APART * (now_secs - started_secs)
+            watch = replace(watch, max_gap_secs=max(watch.max_gap_secs, apart_secs))
+        started_secs = now_secs
+        changes += ledger.take(
+            watch,
+            looked.readings,
+            now_secs,
+            now_utc,
+            lost_bays=looked.lost_bays,
+            why_lost=looked.detail,
+        )
+        changes += ledger.tick(now_secs, now_utc)
+        yield looked, changes
 
 
 def pictures_in(

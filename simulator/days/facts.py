@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,8 +45,11 @@ class SlotFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class _Front:
-    """A front unit as a rectangle that faces the aisle."""
+class Front:
+    """A front unit as a rectangle that faces the aisle, in mm of the aisle.
+
+    ``is_seen`` unless boards and neighbours hide it from its camera.
+    """
 
     facing: Facing
     item: Item
@@ -55,6 +58,7 @@ class _Front:
     y1: float
     y2: float
     z: float
+    is_seen: bool = True
 
 
 def shelf_facts(
@@ -66,6 +70,14 @@ def shelf_facts(
     board_mm: float,
 ) -> list[SlotFacts]:
     """Return what is true of each slot of a shelf; ``planned`` is what is planned for them now."""
+    fronts = shelf_fronts(place, shelf_number, contents, camera, board_mm)
+    return [_facts(slot, [f for f in fronts if f.facing.id.slot == slot.id]) for slot in planned]
+
+
+def shelf_fronts(
+    place: BayPlace, shelf_number: int, contents: Contents, camera: Camera, board_mm: float
+) -> list[Front]:
+    """Return the front units of a shelf, also those on top of what is planned."""
     shelf = next(s for s in place.bay.shelves if s.number == shelf_number)
     fronts = []
     for facing in facings_of_shelf(shelf, place.x_mm) + tops_of_shelf(shelf, place.x_mm):
@@ -74,26 +86,20 @@ def shelf_facts(
             width, height = items[0].size_mm
             x, y = facing.centre_x_mm, facing.y_mm
             z = items[0].front_z_mm
-            fronts.append(_Front(facing, items[0], x - width / 2, x + width / 2, y, y + height, z))
+            fronts.append(Front(facing, items[0], x - width / 2, x + width / 2, y, y + height, z))
     opening = (shelf.y_mm + 4.0, shelf.y_mm + shelf.height_mm - board_mm)
     seen = _seen(fronts, opening, np.asarray(camera.position_mm, dtype=np.float64))
-    return [
-        _facts(
-            slot, [(f, s) for f, s in zip(fronts, seen, strict=True) if f.facing.id.slot == slot.id]
-        )
-        for slot in planned
-    ]
+    return [replace(front, is_seen=s) for front, s in zip(fronts, seen, strict=True)]
 
 
-def _facts(planned: PlannedSlot, fronts: Sequence[tuple[_Front, bool]]) -> SlotFacts:
+def _facts(planned: PlannedSlot, everything: Sequence[Front]) -> SlotFacts:
     allowed = {planned.sku, *planned.substitutes}
 
-    def state(shown: Sequence[_Front]) -> State:
+    def state(shown: Sequence[Front]) -> State:
         own = sum(f.item.sku in allowed for f in shown)
         return state_of(planned, own, len(shown) - own)
 
-    everything = [front for front, _ in fronts]
-    visible = [front for front, is_seen in fronts if is_seen]
+    visible = [front for front in everything if front.is_seen]
     true = state(everything)
     return SlotFacts(
         sku=planned.sku,
@@ -106,7 +112,7 @@ def _facts(planned: PlannedSlot, fronts: Sequence[tuple[_Front, bool]]) -> SlotF
     )
 
 
-def _seen(fronts: Sequence[_Front], opening: tuple[float, float], eye: Floats) -> list[bool]:
+def _seen(fronts: Sequence[Front], opening: tuple[float, float], eye: Floats) -> list[bool]:
     """Return which fronts an eye sees enough of through a shelf's opening."""
     boxes = np.array([(f.x1, f.x2, f.y1, f.y2, f.z) for f in fronts]).reshape(-1, 5)
     out = []
