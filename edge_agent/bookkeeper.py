@@ -17,6 +17,7 @@ from edge_agent.evidence import Evidence
 from edge_agent.ledger import IN_RESET, NO_PLANOGRAM, Change, Ledger, Watch
 from edge_agent.occupancy import Rules
 from edge_agent.outbox import NewEvent, Outbox
+from edge_agent.settled import Settled
 from edge_agent.station import Looked
 from shelf import CameraState, PlanogramInForce, PlanogramVersions
 from shelf.slots import bay_id
@@ -92,8 +93,12 @@ class Bookkeeper:
         models: Mapping[str, str],
         now_secs: float,
         now_utc: datetime,
+        settled: Settled | None = None,
     ) -> None:
-        """Take up what the outbox holds; ``models`` is the model's identity by camera."""
+        """Take up what the outbox holds; ``models`` is the model's identity by camera.
+
+        ``settled`` is given each look's settled parts; one of its own if absent.
+        """
         self._node: Node = site.address
         self._followed: dict[str, PlanogramInForce] = {}
         self._aisles = tuple(planograms)
@@ -115,6 +120,7 @@ class Bookkeeper:
             planograms, watches, site.decide, now_secs, now_utc, clock=clock_state
         )
         self._evidence = Evidence()
+        self._settled = settled or Settled()
         self._unwritten: list[Change] = []
         self._unwritten_events: list[NewEvent] = []
         self._snapshot_secs = self._saved_secs = now_secs
@@ -161,10 +167,11 @@ class Bookkeeper:
             lost_bays=looked.lost_bays,
             why_lost=looked.detail,
         )
-        self._write(changes, self._evidence.of_look(looked, watch.aisle, changes))
+        held = {r.slot: self._ledger.state(watch.aisle, r.slot).state for r in looked.readings}
+        settled = self._settled.take(looked, held)
+        self._write(changes, self._evidence.of_look(looked, settled, watch.aisle, changes))
         if looked.inferred:
-            held = {r.slot: self._ledger.state(watch.aisle, r.slot).state for r in looked.readings}
-            self._evidence.remember(looked, watch.aisle, held)
+            self._evidence.remember(looked, settled, watch.aisle, held)
         return changes
 
     def reported(self, name: str, state: CameraState, detail: str, at_utc: datetime) -> None:

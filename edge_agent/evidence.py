@@ -1,19 +1,22 @@
-"""Pictures that show why a slot changed: from settled looks only, masks applied.
+"""Pictures that show why a slot changed: of settled parts only, masks applied.
 
-When the look that decides a change is not settled around the slot (somebody stands there), the
-picture is owed and taken from the next look that is.
+They are cut from the camera's settled picture, so that whoever stands there is not in them. When
+the slot itself was not seen settled since its evidence began, the picture is owed until it is;
+what surrounds it may be older.
 """
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 from edge_agent.ledger import Change, Place
 from edge_agent.outbox import NewEvent
 from edge_agent.picture import crop_box, evidence_jpeg
+from edge_agent.settled import SettledPicture
 from edge_agent.station import Looked
-from shelf import BoxPx, SlotId, SlotReading, State
+from shelf import SlotId, SlotReading, State
 from shelf.ids import uuid7
 from shelf.wire import SlotEvidence
 
@@ -23,8 +26,8 @@ BEFORE_EVERY_SECS = 300.0
 OWED_SECS = 600.0
 """A picture that could not be taken for so long is given up."""
 
-SETTLED = 0.01
-"""Largest share of a picture that may be in motion or under a mask's edge."""
+SEEN_SHARE = 0.99
+"""So much of the slot must have been seen settled since the time that its picture is of."""
 
 
 class Evidence:
@@ -34,8 +37,13 @@ class Evidence:
         self._before: dict[Place, tuple[float, bytes]] = {}
         self._owed: dict[Place, tuple[Change, float]] = {}
 
-    def of_look(self, looked: Looked, aisle: str, changes: Iterable[Change]) -> list[NewEvent]:
-        """Return the evidence events that this look can give, for new and for owed changes."""
+    def of_look(
+        self, looked: Looked, settled: SettledPicture, aisle: str, changes: Iterable[Change]
+    ) -> list[NewEvent]:
+        """Return the evidence events that this look can give, for new and for owed changes.
+
+        ``settled`` is the camera's settled picture, which holds this look already.
+        """
         for change in changes:
             place = (aisle, change.state.slot)
             self._owed.pop(place, None)
@@ -46,22 +54,31 @@ class Evidence:
         for place, (change, since_secs) in list(self._owed.items()):
             if place[0] != aisle:
                 continue
-            now = self._picture(looked, readings.get(place[1]), change.state.state)
+            reading, state = readings.get(place[1]), change.state
+            now = None
+            if reading is not None and reading.state in (state.state, State.UNKNOWN):
+                now = _picture(settled, reading, state.since_utc)
             if now is not None:
                 events.append(self._event(place, change, now))
             if now is not None or looked.monotonic_secs - since_secs > OWED_SECS:
                 del self._owed[place]
         return events
 
-    def remember(self, looked: Looked, aisle: str, held: Mapping[SlotId, State]) -> None:
+    def remember(
+        self,
+        looked: Looked,
+        settled: SettledPicture,
+        aisle: str,
+        held: Mapping[SlotId, State],
+    ) -> None:
         """Keep what stocked slots look like now, for a later "before"."""
         for reading in looked.readings:
-            if held[reading.slot] is not State.STOCKED:
+            if not held[reading.slot] is reading.state is State.STOCKED:
                 continue
             kept = self._before.get((aisle, reading.slot))
             if kept is not None and looked.monotonic_secs - kept[0] < BEFORE_EVERY_SECS:
                 continue
-            picture = self._picture(looked, reading, State.STOCKED)
+            picture = _picture(settled, reading, looked.captured_at_utc)
             if picture is not None:
                 self._before[aisle, reading.slot] = (looked.monotonic_secs, picture)
 
@@ -86,13 +103,12 @@ class Evidence:
             data=data,
         )
 
-    @staticmethod
-    def _picture(looked: Looked, reading: SlotReading | None, state: State) -> bytes | None:
-        """The slot as JPEG, when it is seen in ``state`` and nothing moves in the picture."""
-        if reading is None or reading.state is not state or reading.box_xyxy_px is None:
-            return None
-        height, width = looked.image_bgr.shape[:2]
-        shown: BoxPx | None = crop_box(reading.box_xyxy_px, (width, height))
-        if shown is None or looked.unsettled(shown) > SETTLED:
-            return None
-        return evidence_jpeg(looked.image_bgr, reading.box_xyxy_px)
+
+def _picture(settled: SettledPicture, reading: SlotReading, since_utc: datetime) -> bytes | None:
+    """The slot as JPEG; None unless nearly all of it was seen settled since ``since_utc``."""
+    box = reading.box_xyxy_px
+    if box is None or crop_box(box, settled.size_px) is None:
+        return None
+    if settled.share_since(box, since_utc) < SEEN_SHARE:
+        return None
+    return evidence_jpeg(settled.image_bgr, box)

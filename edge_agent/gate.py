@@ -105,8 +105,8 @@ class GateResult:
         """
         rows, columns = self.unsettled.shape
         x1, y1, x2, y2 = box_xyxy_px
-        across = _overlaps(x1, x2, self.size_px[0], columns)
-        down = _overlaps(y1, y2, self.size_px[1], rows)
+        across = cell_overlaps(x1, x2, self.size_px[0], columns)
+        down = cell_overlaps(y1, y2, self.size_px[1], rows)
         area = float(across.sum() * down.sum())
         if not area > 0:
             return 1.0
@@ -283,7 +283,7 @@ def _compared(now: _Floats, then: _Floats) -> tuple[_Floats, _Floats]:
     return (then + light).astype(np.float32), np.asarray(cells, dtype=np.float32)
 
 
-def _overlaps(low: float, high: float, extent_px: int, cells: int) -> NDArray[np.float64]:
+def cell_overlaps(low: float, high: float, extent_px: int, cells: int) -> NDArray[np.float64]:
     """Return how much of each of ``cells`` equal parts of 0..extent lies between low and high."""
     edges = np.linspace(0, extent_px, cells + 1)
     overlaps = np.minimum(edges[1:], high) - np.maximum(edges[:-1], low)

@@ -107,6 +107,7 @@ def look(
         unsettled=lambda _: moving,
         model=model,
         in_force=IN_FORCE,
+        unsettled_cells=np.full((10, 20), moving > 0),
     )
 
 
@@ -123,8 +124,8 @@ def test_a_problem_is_told_with_its_pictures(site: Site) -> None:
     """Stocked first, then out of stock with a picture now and before, both readable."""
     with open_outbox(site) as outbox:
         keeper = books(site, outbox, Retained())
-        run(keeper, 0, 15, State.STOCKED)
-        run(keeper, 20, 40, State.OUT_OF_STOCK)
+        run(keeper, 0, 30, State.STOCKED)
+        run(keeper, 35, 55, State.OUT_OF_STOCK)
         told = events(outbox)
     changed = [event for event in told if event.subject == "a1/b01/s1/p01"]
     payloads = [event.payload() for event in changed]
@@ -228,15 +229,15 @@ def test_a_late_look_does_not_make_a_lost_camera_ok(site: Site) -> None:
 
 
 def test_a_picture_waits_until_nobody_stands_there(site: Site) -> None:
-    """The change is told at once; its picture follows from the first look without motion."""
+    """The change is told at once; its picture follows from the first look without motion in the slot."""
     with open_outbox(site) as outbox:
         keeper = books(site, outbox, Retained())
-        run(keeper, 0, 15, State.STOCKED)
-        for secs in range(20, 41, 5):
+        run(keeper, 0, 30, State.STOCKED)
+        for secs in range(35, 56, 5):
             keeper.looked(look(secs, State.OUT_OF_STOCK, moving=0.3))
         kinds = [event.type for event in events(outbox)]
         assert not any("evidence" in kind for kind in kinds)
-        keeper.looked(look(45, State.OUT_OF_STOCK))
+        keeper.looked(look(60, State.OUT_OF_STOCK))
         told = events(outbox)
     assert told[-1].type == "io.shelfwatch.slot.evidence.v1"
     assert told[-1].data["changed"] == told[-2].id
