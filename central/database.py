@@ -1,4 +1,4 @@
-"""The database: SQLAlchemy Core over SQLite now, PostgreSQL by its URL.
+"""The database: SQLAlchemy Core over SQLite or PostgreSQL, by its URL; docs/database.md.
 
 Readers use `Database.read`; only the collector's writer thread and staff actions write.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -16,26 +17,23 @@ from sqlalchemy import (
     create_engine,
     event,
     func,
-    inspect,
     select,
+    text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from central import tables
-from shelf.errors import ShelfwatchError
+from central import migrating, tables
+from central.migrating import DatabaseError
 from shelf.settings import redact
 
 BUSY_TIMEOUT_MS = 5000
 
+MIGRATION_LOCK = 0x5E1F
+"""PostgreSQL: who holds this advisory lock may change tables."""
+
 _WRITING = "shelfwatch_writing"
-
-
-class DatabaseError(ShelfwatchError):
-    """A database that cannot be used; the text names it without credentials."""
-
-    exit_code = 1
 
 
 class AisleKey(NamedTuple):
@@ -53,22 +51,34 @@ class Database:
         """Use `Database.open`."""
         self.engine = engine
         self._writing_engine = engine.execution_options(**{_WRITING: True})
+        snapshot = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        self._reading_engine = engine.execution_options(**snapshot)
 
     @classmethod
     def open(cls, url: str) -> Database:
-        """Connect and make missing tables; raises `DatabaseError`."""
+        """Connect, and make or change tables where that is due; raises `DatabaseError`.
+
+        Before tables of a SQLite file are changed, a copy is left beside it.
+        """
         shown = redact(url)
         try:
-            engine = create_engine(make_url(url), pool_pre_ping=True)
-        except (ArgumentError, SQLAlchemyError, ImportError) as error:
+            made = _with_driver(make_url(url))
+            engine = create_engine(made, pool_pre_ping=True)
+        except ImportError as error:
+            hint = "; pip install 'shelfwatch[postgres]'" if "psycopg" in str(error) else ""
+            raise DatabaseError(f"{shown}: expected its driver, found none{hint}") from error
+        except (ArgumentError, SQLAlchemyError) as error:
             raise DatabaseError(f"{shown}: expected a database URL: {error}") from error
         if engine.dialect.name == "sqlite":
             event.listen(engine, "connect", _prepare_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
+        elif engine.dialect.name != "postgresql":
+            raise DatabaseError(
+                f"{shown}: expected sqlite:/// or postgresql://, found {engine.dialect.name}"
+            )
         try:
             database = cls(engine)
-            with database.write() as connection:
-                _make_tables(connection, shown)
+            database._migrate(shown)
         except SQLAlchemyError as error:
             engine.dispose()
             raise DatabaseError(f"{shown}: cannot be opened: {_cause(error)}") from error
@@ -77,10 +87,29 @@ class Database:
             raise
         return database
 
+    def _migrate(self, shown: str) -> None:
+        with self.read() as connection:
+            revision = migrating.found_revision(connection, shown)
+        if revision == migrating.newest():
+            return
+        file = self.engine.url.database
+        if revision is not None and self.is_sqlite and file and Path(file).is_file():
+            with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as plain:
+                migrating.copy_sqlite(plain, Path(file), revision)
+        with self.write() as connection:
+            if not self.is_sqlite:  # two programs that start at once
+                connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
+            migrating.upgrade(connection)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """True where the database is a file."""
+        return self.engine.dialect.name == "sqlite"
+
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Give a connection whose reads all see one state of the database."""
-        with self.engine.connect() as connection:
+        with self._reading_engine.connect() as connection:
             yield connection
 
     @contextmanager
@@ -134,17 +163,11 @@ def _insert(connection: Connection, table: Table) -> Any:
     return dialect.insert(table)
 
 
-def _make_tables(connection: Connection, shown: str) -> None:
-    if inspect(connection).has_table(tables.schema.name):
-        version = connection.execute(select(tables.schema.c.version)).scalar_one()
-        if version != tables.SCHEMA_VERSION:
-            raise DatabaseError(
-                f"{shown}: expected tables of version {tables.SCHEMA_VERSION}, found {version}; "
-                "use the program that made them, or begin with an empty database"
-            )
-        return
-    tables.metadata.create_all(connection)
-    insert_new(connection, tables.schema, [{"version": tables.SCHEMA_VERSION}])
+def _with_driver(url: URL) -> URL:
+    """Return a URL that names psycopg 3 where it says only ``postgresql``."""
+    if url.drivername in ("postgresql", "postgres"):
+        return url.set(drivername="postgresql+psycopg")
+    return url
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
@@ -159,9 +182,10 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     """Begin as SQLite should: the driver's own way begins late, and reads not at all."""
-    writing = connection.get_execution_options().get(_WRITING)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+    options = connection.get_execution_options()
+    if options.get("isolation_level") != "AUTOCOMMIT":
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get(_WRITING) else "BEGIN")
 
 
 def _cause(error: SQLAlchemyError) -> str:
-    return str(getattr(error, "orig", None) or error)
+    return str(getattr(error, "orig", None) or error).strip()

@@ -4,9 +4,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# Real parts: a broker, a browser with its driver, and an RTSP server.
+# Real parts: a broker, a browser with its driver, a database server, and an RTSP server.
 packages=(
-  mosquitto chromium chromium-driver libgl1 libglib2.0-0
+  mosquitto chromium chromium-driver postgresql libgl1 libglib2.0-0
   python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-good
 )
 missing=()

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import DataError
 
 from central import tables
 from central.alert_rows import read_open
@@ -40,13 +39,6 @@ from shelf.wire import (
 NODE = Node("acme", "s1", "e1")
 AISLE = AisleKey("acme", "s1", "a12")
 START = datetime(2026, 11, 21, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    opened = Database.open(f"sqlite:///{tmp_path / 'central.sqlite'}")
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
@@ -359,7 +351,7 @@ def test_a_persons_action_is_answered_with_its_batch(database: Database, ingest:
 def test_a_failed_batch_is_as_if_it_never_came(database: Database, ingest: Ingest) -> None:
     """After an error the same messages can be applied again."""
     huge = changed().model_copy(update={"facings": Facings(expected=2**70, seen=1)})
-    with pytest.raises(OverflowError):
+    with pytest.raises((OverflowError, DataError)):  # by the driver, or by the server
         ingest.apply([event(1, changed()), event(2, huge)])
     assert database.count(tables.events) == 0
     ingest.apply([event(1, changed())])

@@ -1,11 +1,9 @@
-"""The database on SQLite: its tables, its transactions, its errors."""
+"""The database, SQLite and PostgreSQL: its rows, its transactions, its errors."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,23 +16,15 @@ from central.database import Database, DatabaseError, insert_new, upsert
 NOW = datetime(2026, 11, 21, 12, 30, 0, 125000, tzinfo=UTC)
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    opened = Database.open(f"sqlite:///{tmp_path / 'central.sqlite'}")
-    yield opened
-    opened.close()
-
-
 def node_row(**changes: Any) -> dict[str, Any]:
     row = {"tenant": "acme", "site": "s1", "node": "e1", "state": "online", "time_utc": NOW}
     return {**row, "epoch": 1, "version": "0.1", **changes}
 
 
-def test_rows_outlive_a_restart(tmp_path: Path) -> None:
+def test_rows_outlive_a_restart(empty_url: str) -> None:
     """Opening an existing database keeps what is in it."""
-    url = f"sqlite:///{tmp_path / 'central.sqlite'}"
     for rows in (0, 1):
-        database = Database.open(url)
+        database = Database.open(empty_url)
         assert database.count(tables.nodes) == rows
         with database.write() as connection:
             upsert(connection, tables.nodes, [node_row()])
@@ -123,6 +113,8 @@ def test_the_watermark_of_a_source_is_that_of_its_last_epoch(database: Database)
     [
         ("central.sqlite", "expected a database URL"),
         ("nosuch://user:hunter2@host/db", "expected a database URL"),
+        ("postgresql://user:hunter2@127.0.0.1:1/db", "cannot be opened: .*refused"),
+        ("postgresql+nosuch://user:hunter2@host/db", "expected a database URL"),
         ("sqlite:////nowhere/at/all/central.sqlite", "unable to open database file"),
     ],
 )
@@ -131,14 +123,3 @@ def test_a_wrong_url_is_one_message(url: str, message: str) -> None:
     with pytest.raises(DatabaseError, match=message) as caught:
         Database.open(url)
     assert "hunter2" not in str(caught.value)
-
-
-def test_tables_of_another_version_are_refused(tmp_path: Path) -> None:
-    """A newer program's database is left alone."""
-    url = f"sqlite:///{tmp_path / 'central.sqlite'}"
-    database = Database.open(url)
-    with database.write() as connection:
-        connection.execute(tables.schema.update().values(version=99))
-    database.close()
-    with pytest.raises(DatabaseError, match="version 2, found 99"):
-        Database.open(url)
