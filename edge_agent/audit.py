@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from edge_agent.match import BayPose, BayReading, Observed, locate_bay, read_bay
+from edge_agent.match import BayPose, BayReading, Observed, PlannedBay, locate_bay, read_bay
 from edge_agent.match.locate import MIN_PAIRED, fit_plane
-from edge_agent.match.planned import levels_of
 from shelf import Bay, BoxPx, Planogram, SlotReading, State
 
 MIN_SEEN = 0.3
@@ -103,15 +102,16 @@ def place_and_read(
     located = locate_bay(observed, bay)
     if located is None:
         return _not_found(bay)
-    planned, (pose, bay) = bay, located
-    reading = _read(observed, bay, pose, unsettled)
+    pose, learned = located
+    planned = PlannedBay(learned)
+    reading = _read(observed, planned, pose, unsettled)
     for _ in range(REFITS):
-        refined = _refit(observed, bay, reading, pose)
+        refined = _refit(observed, planned, reading)
         if refined is None or refined.support <= pose.support:
             break
-        pose, reading = refined, _read(observed, bay, refined, unsettled)
+        pose, reading = refined, _read(observed, planned, refined, unsettled)
     if not _is_found(reading):
-        return _not_found(planned)
+        return _not_found(bay)
     return Placed(
         pose,
         reading.slots,
@@ -131,7 +131,7 @@ def _is_found(reading: BayReading) -> bool:
 
 
 def _read(
-    observed: Observed, bay: Bay, pose: BayPose, unsettled: Callable[[BoxPx], float]
+    observed: Observed, planned: PlannedBay, pose: BayPose, unsettled: Callable[[BoxPx], float]
 ) -> BayReading:
     width_px, height_px = observed.size_px
 
@@ -142,16 +142,13 @@ def _read(
         in_picture = inside_x * inside_y / max((x2 - x1) * (y2 - y1), 1e-9)
         return in_picture * (1.0 - unsettled(box)) if in_picture > 0 else 0.0
 
-    return read_bay(observed, bay, pose.bay_points, pose.image_points, visibility)
+    return read_bay(observed, planned, pose.bay_points, pose.image_points, visibility)
 
 
-def _refit(observed: Observed, bay: Bay, reading: BayReading, pose: BayPose) -> BayPose | None:
-    facings = [facing for level in levels_of(bay) for facing in level.facings]
-    if len(reading.paired) == 0:
-        return None
-    planned = [facings[k] for k in reading.paired[:, 0]]
-    boxes = observed.facings_xyxy_px[reading.paired[:, 1]]
-    return fit_plane(planned, boxes, len(facings))
+def _refit(observed: Observed, planned: PlannedBay, reading: BayReading) -> BayPose | None:
+    facings = [facing for level in planned.levels for facing in level.facings]
+    paired = [facings[k] for k in reading.paired[:, 0]]
+    return fit_plane(paired, observed.facings_xyxy_px[reading.paired[:, 1]], len(facings))
 
 
 def _not_found(bay: Bay) -> Placed:

@@ -18,7 +18,7 @@ from detector import GAP, PRODUCT, Detections, Detector, crops_of
 from detector.boxes import containment_matrix
 from edge_agent.audit import place_bays
 from edge_agent.frames import ImageBgr
-from edge_agent.match import BayReading, Observed, read_bay
+from edge_agent.match import BayReading, Observed, PlannedBay, read_bay
 from edge_agent.recognise import Recogniser
 from shelf import Bay, BoxPx, Found, SlotReading, State
 
@@ -135,6 +135,7 @@ class Looker:
         self._bays = tuple(bays)
         self._recogniser = recogniser
         self._calibration = calibration
+        self._planned = {bay.number: PlannedBay(bay) for bay in bays if calibration is not None}
         self._size_px: tuple[int, int] | None = None
         self._views: list[tuple[Bay, BayView, Rectifier]] = []
 
@@ -222,7 +223,11 @@ class Looker:
             return in_picture * (1.0 - unsettled(self._in_camera(box, rectifier)))
 
         reading = read_bay(
-            observed, bay, rectifier.bay_from_rectified, rectifier.rectified_from_bay, visibility
+            observed,
+            self._planned[bay.number],
+            rectifier.bay_from_rectified,
+            rectifier.rectified_from_bay,
+            visibility,
         )
         fits = _fits(reading)
         fault = "" if fits else "the camera may have moved"

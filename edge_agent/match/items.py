@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_agent.match.observed import Observed
 from edge_agent.match.planned import Level
+from edge_agent.match.sequence import Costs
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+ItemRow = tuple[float, float, float, float, int, int]
+"""Left, right, bottom, top, kind and source."""
 
 
 class Kind(IntEnum):
@@ -63,14 +67,11 @@ def make_items(
 
     ``boxes`` (n,4) and ``gaps`` (m,4) are left, bottom, right, top with y up.
     """
-    rows: list[tuple[float, float, float, float, int, int]] = [
-        (box[0], box[2], box[1], box[3], Kind.FACING, int(source))
-        for box, source in zip(boxes, facing_source, strict=True)
-    ]
+    rows: list[ItemRow] = []
     for gap, source in zip(gaps, gap_source, strict=True):
         tall = np.minimum(boxes[:, 3], gap[3]) - np.maximum(boxes[:, 1], gap[1])
-        free = _free_parts(gap[0], gap[2], boxes[tall > IN_GAP_SHARE * (gap[3] - gap[1])])
-        for left, right in free:
+        inside = tall > IN_GAP_SHARE * (gap[3] - gap[1])
+        for left, right in _free_parts(gap[0], gap[2], boxes[inside]):
             count = max(1, round((right - left) / unit_width))
             step = (right - left) / count
             if step < 0.35 * unit_width:
@@ -79,7 +80,13 @@ def make_items(
                 (left + k * step, left + (k + 1) * step, gap[1], gap[3], Kind.GAP, int(source))
                 for k in range(count)
             ]
-    return _pack(rows)
+    table = np.empty((len(boxes) + len(rows), 6))
+    table[: len(boxes), :4] = boxes[:, [0, 2, 1, 3]]
+    table[: len(boxes), 4] = Kind.FACING
+    table[: len(boxes), 5] = facing_source
+    if rows:
+        table[len(boxes) :] = rows
+    return _pack(table)
 
 
 def with_holes(items: Items, unit_width: float, left: float, right: float) -> Items:
@@ -88,14 +95,15 @@ def with_holes(items: Items, unit_width: float, left: float, right: float) -> It
     Bare is what neither a facing nor a gap covers; the bottom and top of a hole are its
     neighbour's.
     """
-    rows = _unpack(items)
-    if not rows:
+    if len(items) == 0:
         return items
-    ordered = sorted(rows, key=lambda row: row[0] + row[1])
-    ends = (right, right, ordered[-1][2], ordered[-1][3], int(Kind.HOLE), -1)
-    holes: list[tuple[float, float, float, float, int, int]] = []
+    rows = np.column_stack(
+        (items.left, items.right, items.bottom, items.top, items.kind, items.source)
+    )
+    ends = (right, right, items.bottom[-1], items.top[-1])
+    holes: list[ItemRow] = []
     reach = left
-    for row in [*ordered, ends]:
+    for row in [*rows.tolist(), ends]:
         count = round((row[0] - reach) / unit_width - 0.1)
         step = (row[0] - reach) / count if count > 0 else 0.0
         holes += [
@@ -103,12 +111,12 @@ def with_holes(items: Items, unit_width: float, left: float, right: float) -> It
             for k in range(count)
         ]
         reach = max(reach, row[1])
-    return _pack(rows + holes)
+    return _pack(np.concatenate((rows, np.array(holes).reshape(-1, 6))))
 
 
 @dataclass(frozen=True, slots=True)
-class Costs:
-    """Costs of the alignment, in units of "certainly wrong" (1).
+class Prices:
+    """What makes up the costs of an alignment, in units of "certainly wrong" (1).
 
     ``place`` is per facing width off, up to two; ``width`` and ``height`` per doubling;
     ``doubt`` for a facing that the detector is not sure of, ``identity`` for one that looks like
@@ -132,72 +140,83 @@ class Costs:
     extra_gap: float = 0.03
 
 
-COSTS = Costs()
+PRICES = Prices()
 
 
-def pair_costs(
-    level: Level,
-    items: Items,
-    mismatch: Floats,
-    scores: Floats,
-    *,
-    shift: Floats | None,
-    scale: float = 1.0,
-    costs: Costs = COSTS,
-) -> Floats:
-    """Return the cost (n,m) of each planned facing answered by each item.
+def costs_by_order(
+    level: Level, items: Items, observed: Observed, scale: float, prices: Prices = PRICES
+) -> Costs:
+    """Return the costs by width, height and identity, as before the bay has been found.
 
-    ``mismatch`` is (facings of the picture, n), see `Observed.mismatch`, and ``scores`` are the
-    detector's for each facing of the picture. ``shift`` (n,) is how
-    far the row has drifted at each planned facing, in the items' lengths; None leaves the place
-    out, as before the bay has been found. ``scale`` is item lengths per planned length.
+    ``scale`` is item lengths per planned length. Beside the row a neighbour may stand, or the
+    picture may end.
     """
     is_facing = items.kind == Kind.FACING
+    return Costs(
+        _unlike(level, items, observed, scale, prices),
+        np.full(len(level.facings), prices.missing),
+        extra_prices(items, prices),
+        outside=np.where(is_facing, prices.outside, 0.0),
+        cut_off=np.full(len(level.facings), prices.cut_off),
+    )
+
+
+def costs_in_place(
+    level: Level, items: Items, observed: Observed, prices: Prices = PRICES
+) -> Costs:
+    """Return the costs without that of the place, for items in the bay's frame of reference."""
+    raised = np.abs(items.bottom - level.bottoms[:, None]) / level.heights[:, None]
+    np.clip(raised - 0.1, 0.0, 1.0, out=raised)
+    raised *= np.where(items.kind == Kind.FACING, prices.raised, 0.0)
+    raised += _unlike(level, items, observed, 1.0, prices)
+    return Costs(raised, np.full(len(level.facings), prices.missing), extra_prices(items, prices))
+
+
+def with_places(
+    costs: Costs, level: Level, items: Items, shift: Floats, prices: Prices = PRICES
+) -> Costs:
+    """Add the cost of the place, the row having drifted by ``shift`` (n,) at each facing."""
+    off = np.abs(items.centers - (level.centers + shift)[:, None])
+    off /= level.widths[:, None]
+    np.minimum(off, 2.0, out=off)
+    off *= prices.place
+    off += costs.pair
+    return replace(costs, pair=off)
+
+
+def extra_prices(items: Items, prices: Prices = PRICES) -> Floats:
+    """Return the costs (m,) of items that are not planned."""
+    return np.where(items.kind == Kind.FACING, prices.extra, prices.extra_gap)
+
+
+def _unlike(level: Level, items: Items, observed: Observed, scale: float, prices: Prices) -> Floats:
+    """What speaks against each pair (n,m) but for places."""
+    is_facing = items.kind == Kind.FACING
     widths = np.maximum(level.widths * scale, 1e-9)
-    cost = np.zeros((len(level.facings), len(items)))
-    if shift is not None:
-        off = np.abs(items.centers[None, :] - (level.centers * scale + shift)[:, None])
-        cost += costs.place * np.minimum(off / widths[:, None], 2.0)
-    heights = np.array([facing.height for facing in level.facings]) * scale
     tall = np.maximum(items.top - items.bottom, 1e-9)
-    unlike = costs.width * _octaves(items.widths[None, :], widths[:, None])
-    unlike = unlike + costs.height * _octaves(tall[None, :], heights[:, None])
-    if shift is not None:
-        bottoms = np.array([facing.bottom for facing in level.facings]) * scale
-        raised = np.abs(items.bottom[None, :] - bottoms[:, None]) / heights[:, None]
-        unlike = unlike + costs.raised * np.clip(raised - 0.1, 0.0, 1.0)
+    unlike = prices.width * _octaves(items.widths, widths)
+    unlike += prices.height * _octaves(tall, level.heights * scale)
     # The sources of gaps index another array; what they would pick is not used.
-    facing = np.where(is_facing, items.source, 0)
-    if len(scores):
-        unlike = unlike + costs.doubt * (1.0 - scores[facing])
-    if len(mismatch):
-        unlike = unlike + costs.identity * mismatch[facing].T
-    flat = np.where(items.kind == Kind.GAP, costs.gap, costs.hole)
-    return np.asarray(cost + np.where(is_facing[None, :], unlike, flat[None, :]))
+    sources = np.where(is_facing, items.source, 0)
+    if len(observed.facing_scores):
+        unlike += prices.doubt * (1.0 - observed.facing_scores[sources])
+        unlike += prices.identity * observed.mismatch(sources, level.skus).T
+    flat = np.where(items.kind == Kind.GAP, prices.gap, prices.hole)
+    return np.asarray(np.where(is_facing, unlike, flat))
 
 
-def skip_costs(level: Level, items: Items, costs: Costs = COSTS) -> tuple[Floats, Floats]:
-    """Return the costs of planned facings unanswered (n,) and of items unplanned (m,)."""
-    missing = np.full(len(level.facings), costs.missing)
-    extra = np.where(items.kind == Kind.FACING, costs.extra, costs.extra_gap)
-    return missing, extra
-
-
-def outside_costs(items: Items, costs: Costs = COSTS) -> Floats:
-    """Return the costs (m,) of items beside all that is planned, for `align`."""
-    return np.where(items.kind == Kind.FACING, costs.outside, 0.0)
-
-
-def _octaves(a: Floats, b: Floats) -> Floats:
-    """|log2(a/b)|, 0 within 15 % and at most 2."""
-    return np.clip(np.abs(np.log2(a / b)) - 0.2, 0.0, 2.0)
+def _octaves(seen: Floats, planned: Floats) -> Floats:
+    """|log2(seen/planned)| (n,m), 0 within 15 % and at most 2."""
+    octaves = np.abs(np.log2(seen) - np.log2(planned)[:, None])
+    octaves -= 0.2
+    return np.asarray(np.clip(octaves, 0.0, 2.0, out=octaves))
 
 
 def _free_parts(left: float, right: float, boxes: Floats) -> list[tuple[float, float]]:
     """The parts of an interval that no facing of the row covers."""
     parts = []
-    for box in sorted(boxes.tolist()):
-        if box[2] <= left or box[0] >= right:
+    for box in sorted(boxes[(boxes[:, 2] > left) & (boxes[:, 0] < right)].tolist()):
+        if box[2] <= left:
             continue
         if box[0] > left:
             parts.append((left, box[0]))
@@ -207,24 +226,9 @@ def _free_parts(left: float, right: float, boxes: Floats) -> list[tuple[float, f
     return parts
 
 
-def _unpack(items: Items) -> list[tuple[float, float, float, float, int, int]]:
-    return [
-        (*values, int(kind), int(source))
-        for *values, kind, source in zip(
-            items.left.tolist(),
-            items.right.tolist(),
-            items.bottom.tolist(),
-            items.top.tolist(),
-            items.kind.tolist(),
-            items.source.tolist(),
-            strict=True,
-        )
-    ]
-
-
-def _pack(rows: list[tuple[float, float, float, float, int, int]]) -> Items:
-    ordered = sorted(rows, key=lambda row: row[0] + row[1])
-    table = np.array(ordered, dtype=np.float64).reshape(-1, 6)
+def _pack(table: Floats) -> Items:
+    """Items (m,6) in the order of their middles: left, right, bottom, top, kind, source."""
+    table = table[np.argsort(table[:, 0] + table[:, 1], kind="stable")]
     return Items(
         kind=table[:, 4].astype(np.int64),
         source=table[:, 5].astype(np.int64),

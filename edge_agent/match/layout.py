@@ -59,10 +59,8 @@ def learn_layout(observed: Observed, bay: Bay, rows: Sequence[Row]) -> tuple[Bay
     return BayPose(image_from_bay, seen / total), learned
 
 
-def _by_order(
-    level: Level, items: Items, mismatch: Floats, scores: Floats, _scale: float
-) -> Alignment:
-    return align_slots(level, items, mismatch, scores)
+def _by_order(level: Level, items: Items, observed: Observed, _scale: float) -> Alignment:
+    return align_slots(level, items, observed)
 
 
 def _with_widths(
@@ -87,8 +85,7 @@ def _with_widths(
             )
             for facing in level.facings
         )
-        widths = np.array([facing.width for facing in facings])
-        out.append(replace(level, facings=facings, widths=widths))
+        out.append(Level(level.shelf, facings))
     return tuple(out)
 
 

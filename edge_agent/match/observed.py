@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Set
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 ByPrint = Callable[[int, tuple[str, ...]], str | None]
 """Facing and SKUs to the one of them that the facing's print proves, or None."""
 
@@ -33,7 +35,7 @@ class IdentityRule:
     twin_margin: float = 0.05
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Observed:
     """Facings and gaps of one picture.
 
@@ -95,16 +97,18 @@ class Observed:
         what is planned decides), or when the catalogue has no picture of any of them: then
         nothing can be said against the facing.
         """
-        if self.similarity is None:
+        if self.similarity is None or not len(self.skus):
+            return ()
+        best = self._best[facing]
+        first = self.skus[best]
+        if first in accepted:
             return ()
         similarity = self.similarity[facing]
-        expected = [k for k, sku in enumerate(self.skus) if sku in accepted]
-        best = int(np.argmax(similarity))
-        if not expected or best in expected or similarity[best] < self.rule.min_similarity:
+        expected = [self._column[sku] for sku in accepted if sku in self._column]
+        if not expected or similarity[best] < self.rule.min_similarity:
             return ()
         planned = max(expected, key=lambda k: similarity[k])
         order = np.argsort(-similarity, kind="stable")
-        first = self.skus[best]
         if similarity[best] - similarity[planned] < self.rule.min_margin or any(
             frozenset((first, sku)) in self.twins for sku in accepted
         ):
@@ -120,25 +124,48 @@ class Observed:
         ]
         return (first, *(self.skus[k] for k in close))
 
-    def mismatch(self, skus: tuple[str, ...]) -> Floats:
-        """Return (n, len(skus)): how little each facing looks like each SKU, 0..1.
+    def mismatch(self, facings: Ints, skus: Sequence[str]) -> Floats:
+        """Return (m, len(skus)): how little each of ``facings`` (m,) looks like each SKU, 0..1.
 
         0 when the SKU is the best answer of the catalogue, 1 when it is no better than the
         catalogue's median answer: the scale of the similarity cancels. An SKU that the
         catalogue does not know costs nothing, because nothing can be said against it.
         """
-        result = np.zeros((len(self.facing_scores), len(skus)))
+        return self._mismatch(facings[:, None], skus)
+
+    def mismatch_of_pairs(self, facings: Ints, skus: Sequence[str]) -> Floats:
+        """Return (m,): the same of each of ``facings`` (m,) and its own SKU of ``skus``."""
+        return self._mismatch(facings, skus)
+
+    def _mismatch(self, facings: Ints, skus: Sequence[str]) -> Floats:
         if self.similarity is None or len(self.skus) < 2:
-            return result
+            return np.zeros(np.broadcast_shapes(facings.shape, (len(skus),)))
+        columns = np.array([self._column.get(sku, -1) for sku in skus], dtype=np.int64)
+        best, spread = (values[facings] for values in self._scale)
+        result = (best - self.similarity[facings, columns]) / spread
+        np.clip(result, 0.0, 1.0, out=result)
+        result[..., columns < 0] = 0.0
+        return np.asarray(result)
+
+    @cached_property
+    def _column(self) -> dict[str, int]:
+        return {sku: index for index, sku in enumerate(self.skus)}
+
+    @cached_property
+    def _best(self) -> list[int]:
+        """The column of the product that each facing is most alike to."""
+        assert self.similarity is not None
+        return [int(column) for column in self.similarity.argmax(axis=1)]
+
+    @cached_property
+    def _scale(self) -> tuple[Floats, Floats]:
+        """The best similarity of each facing (n,), and by how much it leads the median (n,)."""
+        assert self.similarity is not None
         best = self.similarity.max(axis=1)
-        usual = np.median(self.similarity, axis=1)
-        spread = np.maximum(best - usual, 1e-9)
-        column = {sku: index for index, sku in enumerate(self.skus)}
-        for index, sku in enumerate(skus):
-            if sku in column:
-                similarity = self.similarity[:, column[sku]]
-                result[:, index] = np.clip((best - similarity) / spread, 0.0, 1.0)
-        return result
+        ordered = np.sort(self.similarity, axis=1)
+        last = len(self.skus) - 1
+        usual = (ordered[:, last // 2] + ordered[:, (last + 1) // 2]) / 2
+        return best, np.maximum(best - usual, 1e-9)
 
 
 def _of_these(by_print: ByPrint | None, facings: NDArray[np.int64]) -> ByPrint | None:

@@ -12,19 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.match.items import (
-    COSTS,
+    PRICES,
     Items,
     Kind,
+    costs_by_order,
     make_items,
-    outside_costs,
-    pair_costs,
-    skip_costs,
     with_holes,
 )
 from edge_agent.match.observed import Observed
 from edge_agent.match.planned import Level
 from edge_agent.match.rows import Row
-from edge_agent.match.sequence import Alignment, align
+from edge_agent.match.sequence import Alignment, Costs, align
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -34,8 +32,8 @@ HOLE_WIDTHS = 0.6
 which costs next to nothing, than one too few for what is missing."""
 
 
-RowAligner = Callable[[Level, Items, Floats, Floats, float], Alignment]
-"""Level, items, mismatch, scores and scale (px per planned length) to an alignment."""
+RowAligner = Callable[[Level, Items, Observed, float], Alignment]
+"""Level, items, what was seen and scale (px per planned length) to an alignment."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,25 +76,14 @@ def pair_rows(
     ``levels`` and ``rows`` run from the bottom up and are not empty. ``align_row`` aligns one
     planned row to the items of one row of the picture.
     """
-    mismatches = [observed.mismatch(level.skus) for level in levels]
     items = _items_of_rows(observed, rows)
-    found = [
-        _pair_at(observed, levels, rows, items, mismatches, scale, align_row) for scale in scales
-    ]
+    found = [_pair_at(observed, levels, rows, items, scale, align_row) for scale in scales]
     return min(found, key=lambda pairing: pairing.cost)
 
 
-def align_facings(
-    level: Level, items: Items, mismatch: Floats, scores: Floats, scale: float
-) -> Alignment:
+def align_facings(level: Level, items: Items, observed: Observed, scale: float) -> Alignment:
     """Align a row facing by facing, by the sizes that are planned."""
-    each = pair_costs(level, items, mismatch, scores, shift=None, scale=scale)
-    return align(
-        each,
-        *skip_costs(level, items),
-        outside=outside_costs(items),
-        cut_off=np.full(len(level.facings), COSTS.cut_off),
-    )
+    return align(costs_by_order(level, items, observed, scale))
 
 
 def candidate_scales(
@@ -105,7 +92,7 @@ def candidate_scales(
     """Candidate px per planned length: a few quantiles of what each row would suggest."""
     boxes = observed.facings_xyxy_px
     wide = np.array([np.median(boxes[r.members, 2] - boxes[r.members, 0]) for r in rows])
-    planned = np.array([np.median(level.widths) for level in levels])
+    planned = np.array([level.width for level in levels])
     ratios = np.log((wide[:, None] / planned[None, :]).ravel())
     weights = np.array([[len(r.members) for _ in levels] for r in rows]).ravel()
     order = np.argsort(ratios)
@@ -119,7 +106,6 @@ def _pair_at(
     levels: Sequence[Level],
     rows: Sequence[Row],
     items: Sequence[Items],
-    mismatches: Sequence[Floats],
     scale: float,
     align_row: RowAligner,
 ) -> Pairing:
@@ -127,18 +113,23 @@ def _pair_at(
     pair = np.empty((len(levels), len(rows)))
     for i, level in enumerate(levels):
         for j, row_items in enumerate(items):
-            inner[i, j] = align_row(level, row_items, mismatches[i], observed.facing_scores, scale)
+            inner[i, j] = align_row(level, row_items, observed, scale)
             pair[i, j] = inner[i, j].cost
-    missing = np.array([COSTS.missing * len(level.facings) for level in levels])
-    extra = np.array([COSTS.extra * len(row.members) for row in rows])
-    beyond = np.array([COSTS.cut_off * len(level.facings) for level in levels])
-    outer = align(pair, missing, extra, cut_off=beyond)
+    facings = np.array([len(level.facings) for level in levels])
+    outer = align(
+        Costs(
+            pair,
+            PRICES.missing * facings,
+            PRICES.extra * np.array([len(row.members) for row in rows]),
+            cut_off=PRICES.cut_off * facings,
+        )
+    )
     pairs = tuple(
         RowPair(i, rows[j], items[j], inner[i, int(j)].item_of)
         for i, j in enumerate(outer.item_of)
         if j >= 0
     )
-    return Pairing(pairs, outer.cost / sum(len(level.facings) for level in levels))
+    return Pairing(pairs, outer.cost / int(facings.sum()))
 
 
 def _items_of_rows(observed: Observed, rows: Sequence[Row]) -> list[Items]:

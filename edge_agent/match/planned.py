@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,30 +32,88 @@ class PlannedFacing:
     width: float
     height: float
 
-    @property
-    def center(self) -> float:
-        """The middle along the shelf."""
-        return self.left + self.width / 2
 
-
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Level:
     """One row of planned facings from left to right; arrays are float64 (n,)."""
 
     shelf: int
     facings: tuple[PlannedFacing, ...]
-    centers: Floats
-    widths: Floats
+
+    @cached_property
+    def lefts(self) -> Floats:
+        """The left edge of each facing."""
+        return np.array([facing.left for facing in self.facings])
+
+    @cached_property
+    def bottoms(self) -> Floats:
+        """The lower edge of each facing."""
+        return np.array([facing.bottom for facing in self.facings])
+
+    @cached_property
+    def widths(self) -> Floats:
+        """The width of each facing."""
+        return np.array([facing.width for facing in self.facings])
+
+    @cached_property
+    def heights(self) -> Floats:
+        """The height of each facing."""
+        return np.array([facing.height for facing in self.facings])
 
     @property
-    def bottom(self) -> float:
-        """The height of the row above the bay's bottom."""
-        return float(np.median([facing.bottom for facing in self.facings]))
+    def rects(self) -> Floats:
+        """Left, bottom, right and top of each facing (n,4)."""
+        right, top = self.lefts + self.widths, self.bottoms + self.heights
+        return np.column_stack((self.lefts, self.bottoms, right, top))
 
-    @property
+    @cached_property
+    def centers(self) -> Floats:
+        """The middle of each facing along the shelf."""
+        return self.lefts + self.widths / 2
+
+    @cached_property
     def skus(self) -> tuple[str, ...]:
         """The planned SKU of each facing."""
         return tuple(facing.sku for facing in self.facings)
+
+    @cached_property
+    def bottom(self) -> float:
+        """The height of the row above the bay's bottom."""
+        return float(np.median(self.bottoms))
+
+    @cached_property
+    def width(self) -> float:
+        """The usual width of a facing."""
+        return float(np.median(self.widths))
+
+    @cached_property
+    def height(self) -> float:
+        """The usual height of a facing."""
+        return float(np.median(self.heights))
+
+
+class PlannedBay:
+    """A bay and what follows from its plan alone, to be made once for many looks.
+
+    ``levels`` run from the bottom up. Facings are counted over all levels, 0 to n - 1:
+    ``facings`` (n,4) are their left, bottom, right and top, ``wanted`` their SKUs and ``slot_of``
+    the index of their slot in planogram order; ``members`` gives the facings of each slot.
+    """
+
+    def __init__(self, bay: Bay) -> None:
+        self.bay = bay
+        self.slots = tuple(bay.slots)
+        self.levels = levels_of(bay)
+        self.facings = np.concatenate([level.rects for level in self.levels])
+        place = {slot.id: index for index, slot in enumerate(self.slots)}
+        self.slot_of = [place[facing.slot] for lv in self.levels for facing in lv.facings]
+        members: list[list[int]] = [[] for _ in self.slots]
+        for facing, slot in enumerate(self.slot_of):
+            members[slot].append(facing)
+        self.members = tuple(map(tuple, members))
+        self.wanted = tuple(sku for lv in self.levels for sku in lv.skus)
+        self.skus = frozenset(slot.sku for slot in self.slots)
+        self.accepted = tuple(frozenset((slot.sku, *slot.substitutes)) for slot in self.slots)
 
 
 def levels_of(bay: Bay) -> tuple[Level, ...]:
@@ -92,10 +151,4 @@ def _by_height(facings: list[PlannedFacing]) -> list[list[PlannedFacing]]:
 
 
 def _level(shelf: int, facings: list[PlannedFacing]) -> Level:
-    ordered = tuple(sorted(facings, key=lambda facing: facing.left))
-    return Level(
-        shelf=shelf,
-        facings=ordered,
-        centers=np.array([facing.center for facing in ordered]),
-        widths=np.array([facing.width for facing in ordered]),
-    )
+    return Level(shelf, tuple(sorted(facings, key=lambda facing: facing.left)))

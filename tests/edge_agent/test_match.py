@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from synthetic_bays import Seen, random_planogram, see
 
 from edge_agent.audit import audit_photo, place_bays
-from edge_agent.match import BayReading, Observed, read_bay
+from edge_agent.match import BayReading, Observed, PlannedBay, read_bay
 from edge_agent.match.pose import project
 from edge_agent.match.rows import find_rows
-from edge_agent.match.sequence import align
+from edge_agent.match.sequence import Costs, align
 from shelf import State, load_planogram
 from shelf.planogram_csv import parse_csv
 
@@ -30,7 +30,7 @@ def test_alignment_is_the_cheapest(data: st.DataObject) -> None:
     pair = np.array(data.draw(st.lists(costs, min_size=n * m, max_size=n * m))).reshape(n, m)
     missing = np.array(data.draw(st.lists(costs, min_size=n, max_size=n)))
     extra = np.array(data.draw(st.lists(costs, min_size=m, max_size=m)))
-    found = align(pair, missing, extra)
+    found = align(Costs(pair, missing, extra))
     cheapest = min(
         sum(pair[i, j] for i, j in zip(rows, columns, strict=True))
         + missing.sum()
@@ -55,7 +55,7 @@ def _read_in_place(seen: Seen, visible: float) -> BayReading:
     inverse = np.linalg.inv(seen.image_from_bay)
     return read_bay(
         seen.observed,
-        seen.bay,
+        PlannedBay(seen.bay),
         lambda px: project(inverse, px),
         lambda mm: project(seen.image_from_bay, mm),
         lambda _box: visible,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from edge_agent.match import Observed, read_bay
+from edge_agent.match import Observed, PlannedBay, read_bay
 from shelf import SlotReading, State
 from shelf.planogram_csv import parse_csv
 
@@ -51,7 +51,9 @@ def read(
     def flipped(points: np.ndarray) -> np.ndarray:
         return np.asarray(points * (1.0, -1.0) + (0.0, HEIGHT))
 
-    return read_bay(observed, planogram.bays[0], flipped, flipped, lambda _box: 1.0).slots[0]
+    return read_bay(
+        observed, PlannedBay(planogram.bays[0]), flipped, flipped, lambda _box: 1.0
+    ).slots[0]
 
 
 @pytest.mark.parametrize("seen", ["lemon", "lime", "lemon or lime"])

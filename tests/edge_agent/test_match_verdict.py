@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from detector import GAP, PRODUCT, Detections, Detector
 from edge_agent.look import observe_picture
-from edge_agent.match import Observed, read_bay
+from edge_agent.match import Observed, PlannedBay, read_bay
 from shelf import SlotId, SlotReading, State
 from shelf.planogram_csv import parse_csv
 
@@ -51,7 +51,7 @@ def read(
     def flipped(points: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(points * (1.0, -1.0) + (0.0, HEIGHT))
 
-    reading = read_bay(observed, PLANOGRAM.bays[0], flipped, flipped, lambda _box: 1.0)
+    reading = read_bay(observed, PlannedBay(PLANOGRAM.bays[0]), flipped, flipped, lambda _box: 1.0)
     return {slot.slot: slot for slot in reading.slots}
 
 

@@ -1,0 +1,165 @@
+"""Each level of a bay aligned to what stands on it, in the bay's frame of reference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.match.items import Items, Kind, costs_in_place, make_items, with_places
+from edge_agent.match.observed import Observed
+from edge_agent.match.planned import Level
+from edge_agent.match.sequence import align_each
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+LEVEL_REACH = 0.45
+"""A facing belongs to the nearest level within this share of the level's height."""
+
+GAP_OVERLAP = 0.4
+"""A gap belongs to every level whose band it fills by this share, or that holds it."""
+
+PASSES = 2
+"""How often the drift of the rows is measured and the rows are aligned anew."""
+
+SETTLED_WIDTHS = 0.02
+"""A drift that changes by less than this share of a facing is settled."""
+
+DRIFT_REACH = 2
+"""The drift of a paired facing is the median over so many more to each side."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Aligned:
+    """One level and what answers it.
+
+    ``item_of`` (n,) is the item of each planned facing, -1 for none; ``shift`` (n,) how far the
+    row has drifted there; ``costs`` (n,m) are those of pairing.
+    """
+
+    level: Level
+    items: Items
+    item_of: Ints
+    shift: Floats
+    costs: Floats
+
+    @property
+    def kinds(self) -> Ints:
+        """The kind of item that answers each planned facing (n,), -1 for none."""
+        return _picked(self.items.kind, self.item_of)
+
+    @property
+    def sources(self) -> Ints:
+        """The facing or gap of the picture that answers each planned facing (n,), or -1."""
+        return _picked(self.items.source, self.item_of)
+
+    @property
+    def paired_costs(self) -> Floats:
+        """The costs (k,) of the planned facings that a facing answers."""
+        paired = np.flatnonzero(self.kinds == Kind.FACING)
+        return np.asarray(self.costs[paired, self.item_of[paired]])
+
+    @property
+    def unexplained(self) -> Ints:
+        """The items that are facings and answer nothing."""
+        free = self.items.kind == Kind.FACING
+        free[self.item_of[self.item_of >= 0]] = False
+        return np.flatnonzero(free)
+
+
+def align_levels(
+    observed: Observed,
+    levels: Sequence[Level],
+    facings: Floats,
+    inside: NDArray[np.bool_],
+    gaps: Floats,
+) -> list[Aligned]:
+    """Align what is seen to each level; how far a row has drifted is learned from what was paired.
+
+    ``facings`` (n,4) and ``gaps`` (m,4) are left, bottom, right, top in the bay's frame;
+    ``inside`` (n,) says which facings lie in the bay.
+    """
+    level_of = _assign(facings, levels, inside)
+    rows = [
+        _level_items(level, facings, np.flatnonzero(level_of == index), gaps)
+        for index, level in enumerate(levels)
+    ]
+    plain = [
+        costs_in_place(level, items, observed) for level, items in zip(levels, rows, strict=True)
+    ]
+    shifts = [np.zeros(len(level.facings)) for level in levels]
+    costs = [with_places(*each) for each in zip(plain, levels, rows, shifts, strict=True)]
+    found = [alignment.item_of for alignment in align_each(costs)]
+    moving = list(range(len(levels)))
+    for _ in range(PASSES):
+        moved = {k: _drift(levels[k], rows[k], found[k]) for k in moving}
+        moving = [
+            k
+            for k in moving
+            if np.abs(moved[k] - shifts[k]).max() > SETTLED_WIDTHS * levels[k].width
+        ]
+        for k in moving:
+            shifts[k] = moved[k]
+            costs[k] = with_places(plain[k], levels[k], rows[k], moved[k])
+        for k, alignment in zip(moving, align_each([costs[k] for k in moving]), strict=True):
+            found[k] = alignment.item_of
+    return [
+        Aligned(levels[k], rows[k], found[k], shifts[k], costs[k].pair) for k in range(len(levels))
+    ]
+
+
+def _picked(values: Ints, item_of: Ints) -> Ints:
+    """``values`` (m,) of the items (n,), -1 where there is none."""
+    return np.append(values, -1)[item_of]
+
+
+def _assign(facings: Floats, levels: Sequence[Level], inside: NDArray[np.bool_]) -> Ints:
+    """The level (n,) whose line each facing's foot is nearest to, -1 when none is near.
+
+    Facings a little outside the bay's sides are kept: a row may have drifted over its edge.
+    """
+    level_of = np.full(len(facings), -1, dtype=np.int64)
+    if len(facings) == 0:
+        return level_of
+    bottoms = np.array([level.bottom for level in levels])
+    heights = np.array([level.height for level in levels])
+    right = np.array([(level.lefts + level.widths).max() + level.width for level in levels])
+    left = np.array([level.lefts[0] - level.width for level in levels])
+    off = np.abs(facings[:, 1][:, None] - bottoms) / heights
+    x = (facings[:, 0] + facings[:, 2])[:, None] / 2
+    off[((x < left) | (x > right)) & ~inside[:, None]] = np.inf
+    nearest = np.argmin(off, axis=1)
+    near = off[np.arange(len(facings)), nearest] < LEVEL_REACH
+    level_of[near] = nearest[near]
+    return level_of
+
+
+def _level_items(level: Level, facings: Floats, members: Ints, gaps: Floats) -> Items:
+    low, high = level.bottom, level.bottom + level.height
+    overlap = np.minimum(gaps[:, 3], high) - np.maximum(gaps[:, 1], low)
+    smaller = np.minimum(gaps[:, 3] - gaps[:, 1], high - low)
+    own = np.flatnonzero(overlap > GAP_OVERLAP * np.maximum(smaller, 1e-9))
+    return make_items(facings[members], members, gaps[own], own, level.width)
+
+
+def _drift(level: Level, items: Items, item_of: Ints) -> Floats:
+    """How far what was paired stands from its planned place (n,): a running median, capped."""
+    paired = np.flatnonzero(_picked(items.kind, item_of) == Kind.FACING)
+    if len(paired) == 0:
+        return np.zeros(len(level.facings))
+    off = items.centers[item_of[paired]] - level.centers[paired]
+    spread = np.interp(np.arange(len(level.facings)), paired, _running_median(off, DRIFT_REACH))
+    return np.asarray(np.clip(spread, -level.width, level.width))
+
+
+def _running_median(values: Floats, reach: int) -> Floats:
+    """The median (n,) over each value and ``reach`` more to each side, fewer at the ends."""
+    padded = np.full(len(values) + 2 * reach, np.inf)
+    padded[reach : reach + len(values)] = values
+    windows = np.sort(np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1), axis=1)
+    last = np.isfinite(windows).sum(axis=1) - 1
+    rows = np.arange(len(values))
+    return np.asarray((windows[rows, last // 2] + windows[rows, (last + 1) // 2]) / 2)
