@@ -8,6 +8,7 @@ design, so both get many; the true one also matches where the other differs.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
@@ -98,10 +99,16 @@ class PrintReader:
     A product's points are found when it is first asked for, and kept.
     """
 
-    def __init__(self, files: Mapping[str, Sequence[Path]]) -> None:
-        """``files``: the pictures of each product, as in ``Catalog.files``."""
+    def __init__(
+        self, files: Mapping[str, Sequence[Path]], kept_products: int | None = None
+    ) -> None:
+        """``files``: the pictures of each product, as in ``Catalog.files``.
+
+        ``kept_products``: how many products' points are kept, those asked for last; None: all.
+        """
         self._files = files
-        self._points: dict[str, list[PrintPoints]] = {}
+        self._kept = kept_products
+        self._points: OrderedDict[str, list[PrintPoints]] = OrderedDict()
 
     def explained(self, seen: PrintPoints, keys: Sequence[str]) -> list[int]:
         """Explained points of each product: those of its best picture; 0 without pictures."""
@@ -134,6 +141,9 @@ class PrintReader:
                 for path in self._files.get(key, ())[:MAX_PICTURES]
                 if (picture := _readable(path)) is not None
             ]
+            if self._kept is not None and len(self._points) > self._kept:
+                self._points.popitem(last=False)
+        self._points.move_to_end(key)
         return self._points[key]
 
 

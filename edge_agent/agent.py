@@ -15,20 +15,24 @@ import structlog
 from calibration import Calibration
 from detector import Detector
 from edge_agent import metrics
+from edge_agent.answers import Answers
 from edge_agent.bookkeeper import Bookkeeper
 from edge_agent.capture import CameraReport, Capture
 from edge_agent.check import camera_problems
 from edge_agent.clock import utc_now
+from edge_agent.commands import Commands
 from edge_agent.config import CameraSettings, Site
 from edge_agent.frames import Frame
 from edge_agent.gate import Gate
 from edge_agent.health import CameraHealth, Health, HealthServer
 from edge_agent.health import Uplink as LinkHealth
+from edge_agent.keeping import FOLDER, FrameKeeper
 from edge_agent.look import Looker
 from edge_agent.mailbox import MailboxSet
 from edge_agent.model_watch import POLL_SECS, WatchedModel, words_of
 from edge_agent.outbox import Outbox, OutboxError
 from edge_agent.picture import draw_slots, encode_jpeg
+from edge_agent.settled import Settled
 from edge_agent.site_planograms import RecogniserOf, load_planograms, load_recognisers
 from edge_agent.station import Looked, Station
 from edge_agent.uplink import Uplink, UplinkState
@@ -85,7 +89,18 @@ class Agent:
         except OSError as error:
             raise OutboxError(f"outbox.path: {folder}: {error.strerror}") from error
         self._outbox = Outbox.open(site.outbox.path, site.address, site.outbox.max_bytes)
-        self._uplink = Uplink(site.address, self._outbox, site.broker)
+        self._settled = Settled()
+        self._uplink = Uplink(site.address, self._outbox, site.broker, on_command=self._take)
+        answers = Answers(
+            site,
+            self._planograms,
+            recogniser_of,
+            lambda camera: self._models[camera].current,
+            self._settled,
+        )
+        self._commands = Commands(site.address, answers.handlers, self._uplink.answer, site.answers)
+        cameras = [camera.id for camera in site.cameras]
+        self._keeper = FrameKeeper(folder / FOLDER, cameras, self._settled, site.keep.frames)
         self._books = Bookkeeper(
             site,
             self._planograms,
@@ -94,6 +109,7 @@ class Agent:
             {camera: model.current.identity for camera, model in self._models.items()},
             time.monotonic(),
             utc_now(),
+            self._settled,
         )
         self._health = None
         if site.health is not None:
@@ -120,6 +136,7 @@ class Agent:
         self._uplink.start()
         keeper.start()
         models.start()
+        self._commands.start()
         for worker in workers:
             worker.start()
         for capture in self._captures:
@@ -129,6 +146,7 @@ class Agent:
             while not self._stopping.wait(TICK_SECS):
                 for capture in self._captures:
                     capture.check()
+                self._keeper.tick(utc_now())
         finally:
             self._shut_down([*workers, keeper, models])
 
@@ -150,6 +168,7 @@ class Agent:
         self._mailboxes.close()
         for thread in threads:
             thread.join()
+        self._commands.stop()
         self._save()
         self._uplink.stop()
         if self._health is not None:
@@ -162,6 +181,9 @@ class Agent:
             self._books.save()
         except OutboxError as error:
             _log.warning("last looks could not be saved", error=str(error))
+
+    def _take(self, name: str, payload: bytes) -> None:
+        self._commands.take(name, payload)
 
     def _put(self, frame: Frame) -> None:
         self._mailboxes.put(frame.camera, frame)

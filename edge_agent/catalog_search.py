@@ -50,7 +50,8 @@ class SearchResult:
     their print the photograph shows. ``answer``: the one that the print proves, those it leaves in
     question, or where there is no print to see what the likeness alone tells; empty: not known.
 
-    ``region`` turned by ``turned_degrees`` clockwise is what looks most like the first.
+    ``is_by_print`` says that print proved it. ``region`` turned by ``turned_degrees`` clockwise is
+    what looks most like the first.
     """
 
     answer: Answer
@@ -58,14 +59,20 @@ class SearchResult:
     points: tuple[int, ...]
     region: Region
     turned_degrees: int
+    is_by_print: bool = False
 
 
 def search_photo(
-    image_bgr: ImageBgr, detector: Detector, catalog: Catalog, embedder: Embedder
+    image_bgr: ImageBgr,
+    detector: Detector,
+    catalog: Catalog,
+    embedder: Embedder,
+    reader: PrintReader | None = None,
 ) -> SearchResult:
     """Compare the whole photograph, its middle and its main products, each turned four ways.
 
-    The most alike products' print is then looked for in the photograph.
+    The most alike products' print is then looked for in the photograph; a ``reader`` that is
+    given keeps it for the next search.
 
     Raises `detector.PictureError` for an array that is not uint8 (H, W, 3).
     """
@@ -76,7 +83,7 @@ def search_photo(
     best = table.max(axis=0)
     near = np.argsort(-best, kind="stable")[:COMPARED]
     matches = [Match(catalog.keys[k], float(best[k])) for k in near]
-    reader = PrintReader(catalog.files)
+    reader = reader or PrintReader(catalog.files)
     seen = print_points(image_bgr, PHOTO_SIDE_PX)
     counts = reader.explained(seen, [match.key for match in matches])
     leaders = reader.leaders(counts)
@@ -90,6 +97,7 @@ def search_photo(
         tuple(counts[k] for k in order[:COUNT]),
         region,
         turn,
+        bool(leaders),
     )
 
 

@@ -20,6 +20,7 @@ from pydantic import (
 from edge_agent.broker_settings import BrokerSettings
 from edge_agent.occupancy import Rules
 from edge_agent.sources.settings import SourceSettings
+from shelf.commands import CommandName
 from shelf.planogram_versions import MAX_HOURS
 from shelf.settings import Settings, load_settings, with_paths_from
 from shelf.topics import Node, name_fault
@@ -138,6 +139,22 @@ class CameraSettings(Settings):
     model: Path | None = Field(None, description="A model for this camera alone.")
 
 
+class KeepFrames(Settings):
+    """Pictures for training, of settled parts only, in the folder ``frames`` beside the outbox."""
+
+    days: float = Field(gt=0, le=366, description="Older ones are deleted.")
+    every_secs: float = Field(3600, ge=60, description="Time between two pictures of a camera.")
+    max_bytes: int = Field(
+        1024 * 1024 * 1024, ge=1_000_000, description="Beyond this the oldest are deleted."
+    )
+
+
+class KeepSettings(Settings):
+    """What this computer keeps of its pictures; nothing unless it is named here."""
+
+    frames: KeepFrames | None = Field(None, description="Pictures for training.")
+
+
 class HealthSettings(Settings):
     """The agent's own page for operators; bound to this machine unless told otherwise."""
 
@@ -169,6 +186,10 @@ class Site(Settings):
     workers: int = Field(2, ge=1, le=64, description="Threads that share one model.")
     decide: Rules = Rules()
     health: HealthSettings | None = None
+    answers: tuple[CommandName, ...] = Field(
+        tuple(CommandName), description="What the center may ask for; [] is nothing."
+    )
+    keep: KeepSettings = KeepSettings()
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

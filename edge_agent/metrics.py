@@ -18,3 +18,6 @@ DROPPED_PICTURES = Counter(
     "shelfwatch_dropped_pictures", "Evidence pictures given up while nothing could be written"
 )
 EVENTS = Counter("shelfwatch_events", "Changes of state that were written", ["state"])
+COMMANDS = Counter(
+    "shelfwatch_commands", "Commands of the center, by how they ended", ["command", "outcome"]
+)

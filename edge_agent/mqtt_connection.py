@@ -42,6 +42,11 @@ REFUSALS = {
 _log = structlog.get_logger(__name__)
 
 Note = Callable[[Watermark | None], None]
+Hear = Callable[[str, bytes], None]
+"""Takes a topic and a payload."""
+
+OnCommand = Callable[[str, bytes], None]
+"""Takes the name of a command and its payload."""
 
 
 class RefusedError(Exception):
@@ -57,18 +62,34 @@ class LostError(Exception):
 
 
 class Connection:
-    """A connection with a last will. All calls come from one thread.
+    """A connection, usually with a last will. All calls come from one thread.
 
     ``note`` is called in paho's thread: with each watermark that arrives, and with None when
-    something else has changed (an acknowledgement, the end).
+    something else has changed (an acknowledgement, the end). ``on_command`` is called there too
+    and must return at once; ``hear`` gets the topic and payload of every other message.
+
+    Who only listens leaves the ``will`` out and has a ``client_id`` of its own, because a broker
+    lets the node's own in once.
     """
 
     def __init__(
-        self, settings: BrokerSettings, version: Version, node: Node, will: bytes, note: Note
+        self,
+        settings: BrokerSettings,
+        version: Version,
+        node: Node,
+        will: bytes | None,
+        note: Note,
+        on_command: OnCommand,
+        *,
+        client_id: str | None = None,
+        hear: Hear | None = None,
     ) -> None:
         self._settings = settings
         self._node = node
         self._note = note
+        self._hear = hear
+        self._on_command = on_command
+        self._commands = node.command("")
         self._answered = threading.Event()
         self._answer: ReasonCode | None = None
         self._end: str | None = None
@@ -78,14 +99,15 @@ class Connection:
         is_five = version == "5"
         self._client = Client(
             CallbackAPIVersion.VERSION2,
-            client_id=node.node,
+            client_id=client_id or node.node,
             clean_session=None if is_five else True,
             protocol=MQTTProtocolVersion.MQTTv5 if is_five else MQTTProtocolVersion.MQTTv311,
             reconnect_on_failure=False,
         )
         self._client.max_inflight_messages = UNCONFIRMED_LIMIT
         self._client.connect_timeout = CONNECT_TIMEOUT_SECS
-        self._client.will_set(node.status, will, qos=1, retain=True)
+        if will is not None:
+            self._client.will_set(node.status, will, qos=1, retain=True)
         self._client.on_connect = self._on_connect
         self._client.on_disconnect = self._on_disconnect
         self._client.on_message = self._on_message
@@ -199,7 +221,12 @@ class Connection:
         self._note(None)
 
     def _on_message(self, _client: Client, _userdata: Any, message: MQTTMessage) -> None:
+        if message.topic.startswith(self._commands) and not message.retain:
+            self._on_command(message.topic.removeprefix(self._commands), bytes(message.payload))
+            return
         if message.topic != self._node.watermark:
+            if self._hear is not None:
+                self._hear(message.topic, bytes(message.payload))
             return
         try:
             watermark = parse(Watermark, bytes(message.payload))

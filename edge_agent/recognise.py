@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Self
 
@@ -22,6 +22,16 @@ MIN_PRINT_PX = 60
 """Facings with a shorter side show their colours but not their print."""
 
 
+def sku_of_key(keys: Iterable[str], names: Mapping[str, str]) -> dict[str, str]:
+    """Return the SKU that each of a catalogue's keys stands for; ``names`` by planned SKU.
+
+    A key is an SKU, or the name that one planned SKU alone has; else it stands for itself.
+    """
+    named = Counter(names.values())
+    by_name = {name: sku for sku, name in names.items() if named[name] == 1}
+    return {key: key if key in names else by_name.get(key, key) for key in keys}
+
+
 class Recogniser:
     """Compares facings with a catalogue whose pictures are named after SKUs or products.
 
@@ -33,11 +43,7 @@ class Recogniser:
     def __init__(self, catalog: Catalog, embedder: Embedder, planogram: Planogram) -> None:
         catalog.check_embedder(embedder)
         self.embedder = embedder
-        named = Counter(planogram.names.values())
-        by_name = {name: sku for sku, name in planogram.names.items() if named[name] == 1}
-        sku_of = {
-            key: key if key in planogram.names else by_name.get(key, key) for key in catalog.keys
-        }
+        sku_of = sku_of_key(catalog.keys, planogram.names)
         self.catalog = catalog.renamed(sku_of)
         self._print_reader = PrintReader(self.catalog.files)
         self.folder_of = {sku: key for key, sku in reversed(sku_of.items())}

@@ -1,5 +1,8 @@
 """The node's connection to its broker: the outbox's events out, the collector's watermark in.
 
+Commands come in and replies go out beside them; neither is kept over a broken connection, since
+who asked does not wait so long.
+
 A broker's acknowledgement frees the connection's flow control and nothing else: a row stays in
 the outbox until the collector's watermark covers it. Each connection begins with the birth, the
 retained messages and then all events from the lowest that is not known to be committed.
@@ -11,7 +14,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from datetime import UTC, datetime
 from enum import StrEnum
 from importlib.metadata import version
@@ -20,7 +23,13 @@ import structlog
 
 from edge_agent.backoff import Backoff
 from edge_agent.broker_settings import BrokerSettings
-from edge_agent.mqtt_connection import Connection, LostError, RefusedError, VersionRefusedError
+from edge_agent.mqtt_connection import (
+    Connection,
+    LostError,
+    OnCommand,
+    RefusedError,
+    VersionRefusedError,
+)
 from edge_agent.outbox import Outbox, OutboxError
 from edge_agent.send_window import SendWindow, Stall
 from shelf.broker import VersionChoice
@@ -31,6 +40,9 @@ FAREWELL_SECS = 2.0
 ROWS_A_READ = 100
 
 COUNTS = ("attempts", "connections", "published", "resends", "ignored_watermarks")
+
+WAITING_REPLIES = 16
+"""Replies that may wait to be sent; who asks gives up soon, so an older one makes room."""
 
 STEADY_SECS = 10.0
 """A connection that lasted this long was a good one: the next attempt comes soon."""
@@ -62,13 +74,16 @@ class Uplink:
         resend_cap_secs: float = 900.0,
         retry_secs: float = 1.0,
         retry_cap_secs: float = 60.0,
+        on_command: OnCommand | None = None,
     ) -> None:
         """Nothing is connected before `start`.
 
         ``window_events`` and ``window_bytes`` bound what is sent ahead of the watermark;
         ``resend_after_secs`` without progress ask for a resend, doubling to the cap; attempts
-        to connect begin ``retry_secs`` apart, doubling to their cap.
+        to connect begin ``retry_secs`` apart, doubling to their cap. ``on_command`` gets each
+        command's name and payload, in a thread that it must not hold up.
         """
+        self._on_command = on_command or (lambda _name, _payload: None)
         self._node = node
         self._outbox = outbox
         self._settings = settings
@@ -90,6 +105,7 @@ class Uplink:
         self._retained: dict[str, bytes] = {}
         self._to_retain: set[str] = set()
         self._metrics: bytes | None = None
+        self._replies: deque[tuple[str, bytes]] = deque(maxlen=WAITING_REPLIES)
         self._watermark: Watermark | None = None
         self._news = False
         self._counts = Counter(dict.fromkeys(COUNTS, 0))
@@ -143,6 +159,12 @@ class Uplink:
             self._metrics = payload
             self._wake()
 
+    def answer(self, topic: str, payload: bytes) -> None:
+        """Publish a reply once, if there is a connection; it is not kept for a later one."""
+        with self._changed:
+            self._replies.append((topic, payload))
+            self._wake()
+
     def _wake(self) -> None:
         self._news = True
         self._changed.notify_all()
@@ -190,13 +212,19 @@ class Uplink:
 
     def _connect_and_serve(self) -> None:
         connection = Connection(
-            self._settings, self._choice.version, self._node, self._status("offline"), self._note
+            self._settings,
+            self._choice.version,
+            self._node,
+            self._status("offline"),
+            self._note,
+            self._on_command,
         )
         opened_secs = None
         self._counts["attempts"] += 1
         try:
             with self._changed:
                 self._watermark = None
+                self._replies.clear()
             connection.open()
             opened_secs = time.monotonic()
             self._choice.succeeded()
@@ -251,6 +279,8 @@ class Uplink:
                 self._news = False
                 watermark, self._watermark = self._watermark, None
                 metrics, self._metrics = self._metrics, None
+                replies = list(self._replies)
+                self._replies.clear()
                 retained = {topic: self._retained[topic] for topic in self._to_retain}
                 self._to_retain.clear()
             connection.check()
@@ -260,6 +290,8 @@ class Uplink:
                 self._commit(connection, watermark)
             for topic, payload in retained.items():
                 connection.publish(topic, payload, retain=True)
+            for topic, payload in replies:
+                connection.publish(topic, payload)
             if metrics is not None:
                 connection.publish(self._node.metrics, metrics, qos=0)
             self._send(connection)
