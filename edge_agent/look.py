@@ -20,6 +20,7 @@ from edge_agent.audit import place_bays
 from edge_agent.frames import ImageBgr
 from edge_agent.match import BayReading, Observed, PlannedBay, read_bay
 from edge_agent.recognise import Recogniser
+from edge_agent.shelf_edges import ShelfEdges, Strips, edge_strips
 from shelf import Bay, BoxPx, Found, SlotReading, State
 
 Floats = NDArray[np.float64]
@@ -53,11 +54,13 @@ class Seen:
     """What one look saw, before anything is decided from it: data that can be read again.
 
     ``observed`` has one entry per bay, in rectified px, or with no calibration a single one of
-    the whole picture; ``size_px`` is the camera's picture.
+    the whole picture; ``size_px`` is the camera's picture. ``edges`` are the fronts of each bay's
+    shelves, for `ShelfEdges`; none with no calibration.
     """
 
     size_px: tuple[int, int]
     observed: tuple[Observed, ...]
+    edges: tuple[Strips, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +139,14 @@ class Looker:
         self._recogniser = recogniser
         self._calibration = calibration
         self._planned = {bay.number: PlannedBay(bay) for bay in bays if calibration is not None}
+        self._edges = [ShelfEdges(sum(1 for _ in bay.slots)) for bay in self._bays]
         self._size_px: tuple[int, int] | None = None
         self._views: list[tuple[Bay, BayView, Rectifier]] = []
+
+    def refit(self, calibration: Calibration) -> None:
+        """Look through ``calibration`` from now on: the same bays, seen by a turned camera."""
+        self._calibration = calibration
+        self._size_px = None
 
     def look(self, image_bgr: ImageBgr, unsettled: Unsettled = lambda _box: 0.0) -> Look:
         """Return what ``image_bgr`` says of each slot.
@@ -152,8 +161,14 @@ class Looker:
         if self._calibration is None:
             found = self._detector.detect_at_best_scale(image_bgr)
             return Seen(size_px, (_observe(image_bgr, found, self._recogniser),))
-        views = self._views_at(size_px)
-        return Seen(size_px, tuple(self._see(image_bgr, rectifier) for _, _, rectifier in views))
+        seen = [
+            self._see(image_bgr, bay, rectifier) for bay, _, rectifier in self._views_at(size_px)
+        ]
+        return Seen(
+            size_px,
+            tuple(observed for observed, _ in seen),
+            tuple(edges for _, edges in seen),
+        )
 
     def read(self, seen: Seen, unsettled: Unsettled = lambda _box: 0.0) -> Look:
         """Return what ``seen`` says of each slot; raises as `look` does."""
@@ -163,11 +178,12 @@ class Looker:
         readings: list[SlotReading] = []
         misfits: list[int] = []
         unplanned: list[BoxPx] = []
-        for part, (bay, view, rectifier) in zip(
-            observed, self._views_at(seen.size_px), strict=True
-        ):
-            look = self._read(part, bay, view, rectifier, unsettled)
-            readings += look.readings
+        for index, (bay, view, rectifier) in enumerate(self._views_at(seen.size_px)):
+            look = self._read(observed[index], bay, view, rectifier, unsettled)
+            if seen.edges and not look.misfits:
+                readings += self._edges[index].judge(seen.edges[index], look.readings)
+            else:
+                readings += look.readings
             misfits += look.misfits
             unplanned += look.unplanned
         return Look(tuple(readings), tuple(misfits), tuple(unplanned))
@@ -199,14 +215,15 @@ class Looker:
         )
         return bay, view, view.rectifier(bay.width_mm, bay.height_mm, margin, scale)
 
-    def _see(self, image_bgr: ImageBgr, rectifier: Rectifier) -> Observed:
+    def _see(self, image_bgr: ImageBgr, bay: Bay, rectifier: Rectifier) -> tuple[Observed, Strips]:
         frontal = rectifier.apply(image_bgr)
-        return _observe(
+        observed = _observe(
             frontal,
             self._detector.detect_tiled(frontal, scale=1.0),
             self._recogniser,
             lambda boxes: [rectifier.crop(image_bgr, _box(box), LARGEST_CROP_PX) for box in boxes],
         )
+        return observed, edge_strips(frontal, rectifier, bay)
 
     def _read(
         self,
