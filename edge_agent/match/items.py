@@ -68,17 +68,18 @@ def make_items(
     ``boxes`` (n,4) and ``gaps`` (m,4) are left, bottom, right, top with y up.
     """
     rows: list[ItemRow] = []
-    for gap, source in zip(gaps, gap_source, strict=True):
-        tall = np.minimum(boxes[:, 3], gap[3]) - np.maximum(boxes[:, 1], gap[1])
-        inside = tall > IN_GAP_SHARE * (gap[3] - gap[1])
-        for left, right in _free_parts(gap[0], gap[2], boxes[inside]):
+    tall = np.minimum(boxes[:, 3], gaps[:, 3:]) - np.maximum(boxes[:, 1], gaps[:, 1:2])
+    before = tall > IN_GAP_SHARE * (gaps[:, 3:] - gaps[:, 1:2])
+    before &= (boxes[:, 2] > gaps[:, :1]) & (boxes[:, 0] < gaps[:, 2:3])
+    for k, (gap, source) in enumerate(zip(gaps.tolist(), gap_source.tolist(), strict=True)):
+        for left, right in _free_parts(gap[0], gap[2], boxes[before[k]].tolist()):
             count = max(1, round((right - left) / unit_width))
             step = (right - left) / count
             if step < 0.35 * unit_width:
                 continue
             rows += [
-                (left + k * step, left + (k + 1) * step, gap[1], gap[3], Kind.GAP, int(source))
-                for k in range(count)
+                (left + n * step, left + (n + 1) * step, gap[1], gap[3], Kind.GAP, source)
+                for n in range(count)
             ]
     table = np.empty((len(boxes) + len(rows), 6))
     table[: len(boxes), :4] = boxes[:, [0, 2, 1, 3]]
@@ -153,7 +154,7 @@ def costs_by_order(
     """
     is_facing = items.kind == Kind.FACING
     return Costs(
-        _unlike(level, items, observed, scale, prices),
+        _unlike(level, items, observed, scale, 0.0, prices),
         np.full(len(level.facings), prices.missing),
         extra_prices(items, prices),
         outside=np.where(is_facing, prices.outside, 0.0),
@@ -165,11 +166,11 @@ def costs_in_place(
     level: Level, items: Items, observed: Observed, prices: Prices = PRICES
 ) -> Costs:
     """Return the costs without that of the place, for items in the bay's frame of reference."""
-    raised = np.abs(items.bottom - level.bottoms[:, None]) / level.heights[:, None]
-    np.clip(raised - 0.1, 0.0, 1.0, out=raised)
-    raised *= np.where(items.kind == Kind.FACING, prices.raised, 0.0)
-    raised += _unlike(level, items, observed, 1.0, prices)
-    return Costs(raised, np.full(len(level.facings), prices.missing), extra_prices(items, prices))
+    return Costs(
+        _unlike(level, items, observed, 1.0, prices.raised, prices),
+        np.full(len(level.facings), prices.missing),
+        extra_prices(items, prices),
+    )
 
 
 def with_places(
@@ -189,33 +190,52 @@ def extra_prices(items: Items, prices: Prices = PRICES) -> Floats:
     return np.where(items.kind == Kind.FACING, prices.extra, prices.extra_gap)
 
 
-def _unlike(level: Level, items: Items, observed: Observed, scale: float, prices: Prices) -> Floats:
-    """What speaks against each pair (n,m) but for places."""
+def _unlike(
+    level: Level,
+    items: Items,
+    observed: Observed,
+    scale: float,
+    raised: float,
+    prices: Prices,
+) -> Floats:
+    """What speaks against each pair (n,m) but for places along the row.
+
+    ``raised`` is the cost of standing a facing's height too high or too low.
+    """
     is_facing = items.kind == Kind.FACING
-    widths = np.maximum(level.widths * scale, 1e-9)
+    shapes, shape_of = level.shapes
+    widths, heights, bottoms = (column[:, None] for column in (shapes * scale).T)
     tall = np.maximum(items.top - items.bottom, 1e-9)
-    unlike = prices.width * _octaves(items.widths, widths)
-    unlike += prices.height * _octaves(tall, level.heights * scale)
+    by_shape = prices.width * _octaves(items.widths, np.maximum(widths, 1e-9))
+    by_shape += prices.height * _octaves(tall, heights)
+    if raised:
+        off = np.abs(items.bottom - bottoms) / heights
+        by_shape += raised * np.clip(off - 0.1, 0.0, 1.0)
     # The sources of gaps index another array; what they would pick is not used.
     sources = np.where(is_facing, items.source, 0)
     if len(observed.facing_scores):
-        unlike += prices.doubt * (1.0 - observed.facing_scores[sources])
-        unlike += prices.identity * observed.mismatch(sources, level.skus).T
-    flat = np.where(items.kind == Kind.GAP, prices.gap, prices.hole)
-    return np.asarray(np.where(is_facing, unlike, flat))
+        by_shape += prices.doubt * (1.0 - observed.facing_scores[sources])
+    unlike = by_shape[shape_of]
+    if observed.has_identity:
+        mismatch = observed.mismatch(sources, level.skus)
+        mismatch *= prices.identity
+        unlike += mismatch.T
+    bare = np.flatnonzero(~is_facing)
+    unlike[:, bare] = np.where(items.kind[bare] == Kind.GAP, prices.gap, prices.hole)
+    return np.asarray(unlike)
 
 
 def _octaves(seen: Floats, planned: Floats) -> Floats:
-    """|log2(seen/planned)| (n,m), 0 within 15 % and at most 2."""
-    octaves = np.abs(np.log2(seen) - np.log2(planned)[:, None])
+    """|log2(seen/planned)| (n,m) of (m,) and (n,1), 0 within 15 % and at most 2."""
+    octaves = np.abs(np.log2(seen) - np.log2(planned))
     octaves -= 0.2
     return np.asarray(np.clip(octaves, 0.0, 2.0, out=octaves))
 
 
-def _free_parts(left: float, right: float, boxes: Floats) -> list[tuple[float, float]]:
-    """The parts of an interval that no facing of the row covers."""
+def _free_parts(left: float, right: float, boxes: list[list[float]]) -> list[tuple[float, float]]:
+    """The parts of an interval that none of ``boxes``, which all reach into it, covers."""
     parts = []
-    for box in sorted(boxes[(boxes[:, 2] > left) & (boxes[:, 0] < right)].tolist()):
+    for box in sorted(boxes):
         if box[2] <= left:
             continue
         if box[0] > left:

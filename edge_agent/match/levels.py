@@ -95,7 +95,12 @@ def align_levels(
     found = [alignment.item_of for alignment in align_each(costs)]
     moving = list(range(len(levels)))
     for _ in range(PASSES):
-        moved = {k: _drift(levels[k], rows[k], found[k]) for k in moving}
+        if not moving:
+            break
+        drifts = _drifts(
+            [levels[k] for k in moving], [rows[k] for k in moving], [found[k] for k in moving]
+        )
+        moved = dict(zip(moving, drifts, strict=True))
         moving = [
             k
             for k in moving
@@ -145,21 +150,40 @@ def _level_items(level: Level, facings: Floats, members: Ints, gaps: Floats) -> 
     return make_items(facings[members], members, gaps[own], own, level.width)
 
 
-def _drift(level: Level, items: Items, item_of: Ints) -> Floats:
-    """How far what was paired stands from its planned place (n,): a running median, capped."""
-    paired = np.flatnonzero(_picked(items.kind, item_of) == Kind.FACING)
-    if len(paired) == 0:
-        return np.zeros(len(level.facings))
-    off = items.centers[item_of[paired]] - level.centers[paired]
-    spread = np.interp(np.arange(len(level.facings)), paired, _running_median(off, DRIFT_REACH))
-    return np.asarray(np.clip(spread, -level.width, level.width))
+def _drifts(levels: Sequence[Level], rows: Sequence[Items], found: Sequence[Ints]) -> list[Floats]:
+    """How far what was paired stands from its planned place (n,): a running median, capped.
+
+    One for each of ``levels``.
+    """
+    paired = [
+        np.flatnonzero(_picked(items.kind, item_of) == Kind.FACING)
+        for items, item_of in zip(rows, found, strict=True)
+    ]
+    smooth = _running_medians(
+        [
+            items.centers[item_of[those]] - level.centers[those]
+            for level, items, item_of, those in zip(levels, rows, found, paired, strict=True)
+        ],
+        DRIFT_REACH,
+    )
+    return [
+        np.clip(np.interp(np.arange(len(level.facings)), those, medians), -level.width, level.width)
+        if len(those)
+        else np.zeros(len(level.facings))
+        for level, those, medians in zip(levels, paired, smooth, strict=True)
+    ]
 
 
-def _running_median(values: Floats, reach: int) -> Floats:
-    """The median (n,) over each value and ``reach`` more to each side, fewer at the ends."""
-    padded = np.full(len(values) + 2 * reach, np.inf)
-    padded[reach : reach + len(values)] = values
-    windows = np.sort(np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1), axis=1)
-    last = np.isfinite(windows).sum(axis=1) - 1
-    rows = np.arange(len(values))
-    return np.asarray((windows[rows, last // 2] + windows[rows, (last + 1) // 2]) / 2)
+def _running_medians(rows: Sequence[Floats], reach: int) -> list[Floats]:
+    """The medians over each value of a row and ``reach`` more to each side, fewer at the ends."""
+    beside = np.full(reach, np.inf)
+    values = np.concatenate([part for row in rows for part in (beside, row)] + [beside])
+    ends = np.cumsum([reach + len(row) for row in rows])
+    middles = np.concatenate(
+        [np.arange(end - len(row), end) for row, end in zip(rows, ends, strict=True)]
+    )
+    windows = np.sort(values[middles[:, None] + np.arange(-reach, reach + 1)], axis=1)
+    last = np.count_nonzero(windows < np.inf, axis=1) - 1
+    each = np.arange(len(middles))
+    medians = (windows[each, last // 2] + windows[each, (last + 1) // 2]) / 2
+    return np.split(medians, np.cumsum([len(row) for row in rows[:-1]]))

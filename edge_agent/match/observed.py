@@ -89,6 +89,18 @@ class Observed:
             by_print=_of_these(self.by_print, facings),
         )
 
+    @property
+    def has_identity(self) -> bool:
+        """Whether the facings were compared with two products or more."""
+        return self.similarity is not None and len(self.skus) > 1
+
+    @cached_property
+    def best(self) -> list[str]:
+        """The SKU that each facing is most alike to; empty without a catalogue."""
+        if self.similarity is None or not len(self.skus):
+            return []
+        return [self.skus[column] for column in self.similarity.argmax(axis=1).tolist()]
+
     def stranger(self, facing: int, accepted: Collection[str]) -> tuple[str, ...]:
         """Return the SKUs that a facing may show, when it clearly shows none of ``accepted``.
 
@@ -97,30 +109,28 @@ class Observed:
         what is planned decides), or when the catalogue has no picture of any of them: then
         nothing can be said against the facing.
         """
-        if self.similarity is None or not len(self.skus):
+        if self.similarity is None or not self.best or self.best[facing] in accepted:
             return ()
-        best = self._best[facing]
-        first = self.skus[best]
-        if first in accepted:
-            return ()
+        first = self.best[facing]
+        best = self._column[first]
         similarity = self.similarity[facing]
         expected = [self._column[sku] for sku in accepted if sku in self._column]
         if not expected or similarity[best] < self.rule.min_similarity:
             return ()
         planned = max(expected, key=lambda k: similarity[k])
         order = np.argsort(-similarity, kind="stable")
+        lead = similarity[best] - similarity[order]
         if similarity[best] - similarity[planned] < self.rule.min_margin or any(
             frozenset((first, sku)) in self.twins for sku in accepted
         ):
-            near = [k for k in order if similarity[best] - similarity[k] < PRINT_REACH]
-            named = [self.skus[k] for k in dict.fromkeys([planned, *near[:PRINT_CANDIDATES]])]
+            near = order[lead < PRINT_REACH][:PRINT_CANDIDATES].tolist()
+            named = [self.skus[k] for k in dict.fromkeys([planned, *near])]
             proven = self.by_print(facing, tuple(named)) if self.by_print is not None else None
             return () if proven is None or proven in accepted else (proven,)
         close = [
             k
-            for k in order
-            if similarity[best] - similarity[k] < self.rule.twin_margin
-            and frozenset((first, self.skus[k])) in self.twins
+            for k in order[lead < self.rule.twin_margin].tolist()
+            if frozenset((first, self.skus[k])) in self.twins
         ]
         return (first, *(self.skus[k] for k in close))
 
@@ -138,7 +148,7 @@ class Observed:
         return self._mismatch(facings, skus)
 
     def _mismatch(self, facings: Ints, skus: Sequence[str]) -> Floats:
-        if self.similarity is None or len(self.skus) < 2:
+        if self.similarity is None or not self.has_identity:
             return np.zeros(np.broadcast_shapes(facings.shape, (len(skus),)))
         columns = np.array([self._column.get(sku, -1) for sku in skus], dtype=np.int64)
         best, spread = (values[facings] for values in self._scale)
@@ -150,12 +160,6 @@ class Observed:
     @cached_property
     def _column(self) -> dict[str, int]:
         return {sku: index for index, sku in enumerate(self.skus)}
-
-    @cached_property
-    def _best(self) -> list[int]:
-        """The column of the product that each facing is most alike to."""
-        assert self.similarity is not None
-        return [int(column) for column in self.similarity.argmax(axis=1)]
 
     @cached_property
     def _scale(self) -> tuple[Floats, Floats]:

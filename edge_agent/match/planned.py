@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from shelf import Bay, SlotId
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 LEVEL_MERGE_SHARE = 0.3
 """Facings whose bottoms differ by less than this share of their height are one level."""
@@ -67,6 +68,13 @@ class Level:
         return np.column_stack((self.lefts, self.bottoms, right, top))
 
     @cached_property
+    def shapes(self) -> tuple[Floats, Ints]:
+        """The different shapes (k,3) as width, height and bottom, and that of each facing (n,)."""
+        each = np.column_stack((self.widths, self.heights, self.bottoms))
+        shapes, shape_of = np.unique(each, axis=0, return_inverse=True)
+        return shapes, shape_of.reshape(-1)
+
+    @cached_property
     def centers(self) -> Floats:
         """The middle of each facing along the shelf."""
         return self.lefts + self.widths / 2
@@ -98,6 +106,7 @@ class PlannedBay:
     ``levels`` run from the bottom up. Facings are counted over all levels, 0 to n - 1:
     ``facings`` (n,4) are their left, bottom, right and top, ``wanted`` their SKUs and ``slot_of``
     the index of their slot in planogram order; ``members`` gives the facings of each slot.
+    ``by_slot`` (n,) are the facings slot by slot, those of each slot beginning at ``first``.
     """
 
     def __init__(self, bay: Bay) -> None:
@@ -111,6 +120,8 @@ class PlannedBay:
         for facing, slot in enumerate(self.slot_of):
             members[slot].append(facing)
         self.members = tuple(map(tuple, members))
+        self.by_slot = np.array([facing for each in members for facing in each], dtype=np.int64)
+        self.first = np.cumsum([0, *(len(each) for each in members[:-1])])
         self.wanted = tuple(sku for lv in self.levels for sku in lv.skus)
         self.skus = frozenset(slot.sku for slot in self.slots)
         self.accepted = tuple(frozenset((slot.sku, *slot.substitutes)) for slot in self.slots)

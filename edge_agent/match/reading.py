@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import log2
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from edge_agent.match.items import Kind
 from edge_agent.match.levels import Aligned, align_levels
 from edge_agent.match.observed import Observed
 from edge_agent.match.planned import PlannedBay
-from edge_agent.match.verdict import Answers, slot_readings
+from edge_agent.match.verdict import Answers, Shown, slot_readings
 from shelf import Bay, BoxPx, SlotReading
 
 Floats = NDArray[np.float64]
@@ -63,28 +64,24 @@ def read_bay(
     inside = _inside(facings, planned.bay)
     aligned = align_levels(observed, planned.levels, facings, inside, gaps)
     answers = _answers(observed, planned, aligned, facings[inside], image_from_bay)
-    answering = np.flatnonzero(answers.kinds == Kind.FACING)
+    answering = answers.facings
     sources = answers.sources[answering]
-
-    def stranger(seen: int, slot: int) -> tuple[str, ...]:
-        skus = observed.stranger(seen, planned.accepted[slot])
-        if not skus:
-            return ()
-        plan = planned.slots[slot]
-        usual = plan.facing_width_mm, plan.facing_height_mm
-        fitting = [
-            sku for sku in skus if _has_size_of(observed.sizes.get(sku, usual), facings[seen])
-        ]
-        # Of near-twins, the only one that is planned in the bay is the likely one.
-        likely = [sku for sku in fitting if sku in planned.skus]
-        return tuple(likely if len(likely) == 1 else fitting)
-
-    explained = facings[sources]
+    suspects = [
+        (seen, planned.slot_of[k])
+        for k, seen in zip(answering.tolist(), sources.tolist(), strict=True)
+        if observed.best and observed.best[seen] != planned.wanted[k]
+    ]
+    beside = [
+        (seen, slot)
+        for seen, slot in _left_over(planned, aligned)
+        if not _is_around_several(facings[seen], facings[sources])
+    ]
+    shown = _strangers(observed, planned, facings, [*suspects, *beside])
     strangers: dict[int, list[int]] = {}
-    for seen, slot in _left_over(planned, aligned):
-        if not _is_around_several(facings[seen], explained) and stranger(seen, slot):
+    for seen, slot in beside:
+        if seen in shown:
             strangers.setdefault(slot, []).append(seen)
-    readings = slot_readings(planned, answers, strangers, stranger, observed, visibility)
+    readings = slot_readings(planned, answers, shown, strangers, observed, visibility)
     used = [*sources.tolist(), *(seen for found in strangers.values() for seen in found)]
     costs = np.concatenate([row.paired_costs for row in aligned])
     return BayReading(
@@ -93,6 +90,31 @@ def read_bay(
         np.column_stack((answering, sources)),
         float(np.mean(costs)) if len(costs) else 0.0,
     )
+
+
+def _strangers(
+    observed: Observed,
+    planned: PlannedBay,
+    facings: Floats,
+    places: Sequence[tuple[int, int]],
+) -> dict[int, Shown]:
+    """What the facings show that do not belong where they stand.
+
+    ``places`` are facings of the picture with the slot (its index) that each stands in.
+    """
+    shown: dict[int, Shown] = {}
+    for seen, index in places:
+        skus = observed.stranger(seen, planned.accepted[index])
+        if not skus:
+            continue
+        slot, box = planned.slots[index], facings[seen]
+        usual = slot.facing_width_mm, slot.facing_height_mm
+        fitting = [sku for sku in skus if _has_size_of(observed.sizes.get(sku, usual), box)]
+        # Of near-twins, the only one that is planned in the bay is the likely one.
+        likely = [sku for sku in fitting if sku in planned.skus]
+        if fitting:
+            shown[seen] = tuple(likely if len(likely) == 1 else fitting)
+    return shown
 
 
 def _is_around_several(box: Floats, others: Floats) -> bool:
@@ -131,8 +153,8 @@ def _has_size_of(size: tuple[float, float], box: Floats) -> bool:
 
     A part of a package may look like another product; it has not its size.
     """
-    seen = np.array([box[2] - box[0], box[3] - box[1]])
-    return bool(np.all(np.abs(np.log2(seen / np.array(size))) < SIZE_OCTAVES))
+    wide, tall = float(box[2] - box[0]) / size[0], float(box[3] - box[1]) / size[1]
+    return max(abs(log2(wide)), abs(log2(tall))) < SIZE_OCTAVES
 
 
 def _left_over(planned: PlannedBay, aligned: Sequence[Aligned]) -> list[tuple[int, int]]:

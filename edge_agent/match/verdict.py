@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edge_agent.match.items import Kind
 from edge_agent.match.observed import Observed
 from edge_agent.match.planned import PlannedBay
-from shelf import BoxPx, Found, PlannedSlot, SlotReading, State
+from shelf import BoxPx, Found, SlotReading, State
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -31,12 +31,12 @@ MIN_EMPTINESS = 0.53
 """Less sure than this, a place without a facing is not called empty: something covers it."""
 
 
-Stranger = Callable[[int, int], tuple[str, ...]]
-"""Facing of the picture and slot (its index) to the SKU that it clearly is and should not be;
-several when it is one of these near-twins, none when nothing speaks against it."""
+Shown = tuple[str, ...]
+"""The SKU that a facing clearly shows and that should not stand there; several when it is one of
+these near-twins."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class Answers:
     """What was seen in the place of each planned facing of a bay, all arrays (n,).
 
@@ -53,10 +53,10 @@ class Answers:
     covered: Floats
     blind: NDArray[np.bool_]
 
-    @cached_property
-    def is_facing(self) -> list[bool]:
-        """Which are answered by a facing."""
-        return list((self.kinds == Kind.FACING).tolist())
+    @property
+    def facings(self) -> Ints:
+        """The planned facings (k,) that are answered by a facing."""
+        return np.flatnonzero(self.kinds == Kind.FACING)
 
     def emptiness(self, gap_scores: Floats) -> list[float]:
         """How sure it is that each place is empty, 0..1; without meaning where a facing is."""
@@ -70,122 +70,154 @@ class Answers:
 def slot_readings(
     planned: PlannedBay,
     answers: Answers,
+    shown: Mapping[int, Shown],
     strangers: Mapping[int, Sequence[int]],
-    stranger: Stranger,
     observed: Observed,
     visibility: Callable[[BoxPx], float],
 ) -> tuple[SlotReading, ...]:
     """Say what one look means for each slot of ``planned``.
 
-    ``strangers`` are, by a slot's index, facings of the picture that stand in the slot beside or
-    before the planned ones and are clearly of another product; ``stranger`` names the product of
-    such a facing.
+    ``shown`` names, by facing of the picture, the products that do not belong where they stand.
+    ``strangers`` are such facings that stand, by a slot's index, in the slot beside or before
+    those that answer what is planned.
     """
-    reader = _Reader(answers, stranger, observed)
-    return tuple(
-        reader.read(slot, index, members, strangers.get(index, ()), box, visibility(box))
-        for index, (slot, members, box) in enumerate(
-            zip(planned.slots, planned.members, _boxes(planned, answers), strict=True)
-        )
-    )
+    reader = _Reader(planned, answers, shown, strangers, observed)
+    boxes = _boxes(planned, answers)
+    full, sure = _full(planned, answers, observed)
+    readings = []
+    for index, box in enumerate(boxes):
+        visible = visibility(box)
+        if full[index] and visible >= MIN_VISIBLE and not reader.is_foreign(index):
+            readings.append(reader.stocked(index, box, visible, sure[index] * visible))
+        else:
+            readings.append(reader.read(index, box, visible))
+    return tuple(readings)
 
 
 def _boxes(planned: PlannedBay, answers: Answers) -> list[BoxPx]:
     """The box around the places of each slot's facings."""
-    flat = [facing for members in planned.members for facing in members]
-    counts = [len(members) for members in planned.members]
-    first = np.cumsum([0, *counts[:-1]])
-    boxes = answers.boxes_xyxy_px[flat]
-    low = np.minimum.reduceat(boxes[:, :2], first, axis=0)
-    high = np.maximum.reduceat(boxes[:, 2:], first, axis=0)
-    return [(x1, y1, x2, y2) for x1, y1, x2, y2 in np.column_stack((low, high)).tolist()]
+    boxes = answers.boxes_xyxy_px[planned.by_slot]
+    low = np.minimum.reduceat(boxes[:, :2], planned.first, axis=0)
+    high = np.maximum.reduceat(boxes[:, 2:], planned.first, axis=0)
+    return list(map(tuple, np.column_stack((low, high)).tolist()))
+
+
+def _full(
+    planned: PlannedBay, answers: Answers, observed: Observed
+) -> tuple[list[bool], list[float]]:
+    """Whether facings answer all of each slot's, and how sure they make it that it is stocked."""
+    there = (answers.kinds == Kind.FACING)[planned.by_slot]
+    full = np.logical_and.reduceat(there, planned.first)
+    sources = np.where(there, answers.sources[planned.by_slot], -1)
+    scores = np.append(observed.facing_scores, 0.0)[sources]
+    counts = np.diff(planned.first, append=len(there))
+    sure = 0.5 + np.add.reduceat(scores, planned.first) / counts / 2
+    return full.tolist(), sure.tolist()
 
 
 class _Reader:
     """Reads slot by slot, with lists of Python's own numbers: these are many small steps."""
 
-    def __init__(self, answers: Answers, stranger: Stranger, observed: Observed) -> None:
-        self._answers = answers
-        self._stranger = stranger
-        self._observed = observed
-        self._is_facing = answers.is_facing
-        self._sources: list[int] = answers.sources.tolist()
-        self._mismatch: list[float] = answers.mismatch.tolist()
-        self._empty = answers.emptiness(observed.gap_scores)
-        self._scores: list[float] = observed.facing_scores.tolist()
-        self._boxes: list[list[float]] = observed.facings_xyxy_px.tolist()
-
-    def read(
+    def __init__(
         self,
-        slot: PlannedSlot,
-        index: int,
-        members: Sequence[int],
-        strangers: Sequence[int],
-        box: BoxPx,
-        visible: float,
-    ) -> SlotReading:
-        seen = [k for k in members if self._is_facing[k]]
-        sources = [self._sources[k] for k in seen]
-        shown = {facing: self._stranger(facing, index) for facing in (*sources, *strangers)}
-        found = [
-            self._found(facing, self._mismatch[k], slot, shown[facing])
-            for k, facing in zip(seen, sources, strict=True)
-        ]
-        found += [self._found(facing, 1.0, slot, shown[facing]) for facing in strangers]
-        foreign = [item for item in found if item.sku != slot.sku]
-        count = len(found) - len(foreign)
+        planned: PlannedBay,
+        answers: Answers,
+        shown: Mapping[int, Shown],
+        strangers: Mapping[int, Sequence[int]],
+        observed: Observed,
+    ) -> None:
+        self._planned = planned
+        self._answers = answers
+        self._empty = answers.emptiness(observed.gap_scores)
+        facings = answers.facings.tolist()
+        sources = answers.sources[facings]
+        scores = observed.facing_scores[sources]
+        fit = np.round(scores * (1 - answers.mismatch[facings] / 2), 3).tolist()
+        boxes = observed.facings_xyxy_px[sources].tolist()
+        self._scores = dict(zip(facings, scores.tolist(), strict=True))
+        self._found = {
+            k: Found(planned.wanted[k], sure, tuple(box))
+            for k, sure, box in zip(facings, fit, boxes, strict=True)
+        }
+        self._strangers: dict[int, list[Found]] = {}
+        self._names: dict[int, set[str]] = {}
+        if not shown:
+            return
+        for k, source in zip(facings, sources.tolist(), strict=True):
+            if source in shown:
+                self._found[k] = _foreign(source, shown[source], observed)
+                self._names.setdefault(planned.slot_of[k], set()).add(
+                    _names(shown[source], observed)
+                )
+        for index, beside in strangers.items():
+            self._strangers[index] = [_foreign(one, shown[one], observed) for one in beside]
+            self._names.setdefault(index, set()).update(
+                _names(shown[one], observed) for one in beside
+            )
+
+    def is_foreign(self, index: int) -> bool:
+        """Whether something stands in a slot that does not belong there."""
+        return index in self._names
+
+    def stocked(self, index: int, box: BoxPx, visible: float, sure: float) -> SlotReading:
+        """Read a slot that is full of what is planned."""
+        members = self._planned.members[index]
+        count = len(members)
+        return SlotReading(
+            self._planned.slots[index].id,
+            State.STOCKED,
+            round(min(sure, 0.99), 3),
+            count,
+            count,
+            round(visible, 3),
+            _all_seen(count),
+            tuple([self._found[k] for k in members]),
+            box,
+        )
+
+    def read(self, index: int, box: BoxPx, visible: float) -> SlotReading:
+        slot, members = self._planned.slots[index], self._planned.members[index]
+        found = [self._found[k] for k in members if k in self._found]
+        count, foreign = len(found), []
+        if index in self._names:
+            found += self._strangers.get(index, ())
+            foreign = [item for item in found if item.sku != slot.sku]
+            count = len(found) - len(foreign)
+        counted = _counted(count, len(members))
         if visible < MIN_VISIBLE:
             state, sure = State.UNKNOWN, 1.0 - visible
             reason = f"{visible:.0%} of the slot could be seen"
         elif foreign:
-            state = State.MISPLACED
-            sure = _mean([item.confidence for item in foreign]) * visible
-            reason = f"{_counted(count, slot)}; {len(foreign)} of another product: " + ", ".join(
-                sorted({_names(skus, self._observed) for skus in shown.values() if skus})
-            )
+            state, sure = State.MISPLACED, _mean([item.confidence for item in foreign]) * visible
+            named = ", ".join(sorted(self._names[index]))
+            reason = f"{counted}; {len(foreign)} of another product: {named}"
         elif count == 0:
             empty = _mean([self._empty[k] for k in members])
-            reason = f"{self._absence(members)}, {_counted(count, slot)}"
+            reason = f"{self._absence(members)}, {counted}"
             if empty < MIN_EMPTINESS:
                 state, sure = State.UNKNOWN, 1.0 - empty
             else:
                 state, sure = State.OUT_OF_STOCK, empty * visible
         else:
-            sure = 0.5 + _mean([self._scores[facing] for facing in sources]) / 2
+            sure = 0.5 + _mean([self._scores[k] for k in members if k in self._scores]) / 2
             if count < slot.min_facings:
-                absent = [k for k in members if not self._is_facing[k]]
+                absent = [k for k in members if k not in self._found]
                 state = State.LOW
                 sure = min(sure, _mean([self._empty[k] for k in absent])) * visible
-                reason = (
-                    f"{self._absence(absent)}, {_counted(count, slot)}, {slot.min_facings} wanted"
-                )
+                reason = f"{self._absence(absent)}, {counted}, {slot.min_facings} wanted"
             else:
-                state, sure, reason = State.STOCKED, sure * visible, f"{_counted(count, slot)} seen"
+                state, sure, reason = State.STOCKED, sure * visible, f"{counted} seen"
         return SlotReading(
-            slot=slot.id,
-            state=state,
-            confidence=round(min(max(sure, 0.0), 0.99), 3),
-            facings_expected=slot.facings,
-            facings_seen=count,
-            visibility=round(visible, 3),
-            reason=reason,
-            found=tuple(found),
-            box_xyxy_px=box if visible > 0 else None,
+            slot.id,
+            state,
+            round(min(max(sure, 0.0), 0.99), 3),
+            len(members),
+            count,
+            round(visible, 3),
+            reason,
+            tuple(found),
+            box if visible > 0 else None,
         )
-
-    def _found(
-        self, facing: int, mismatch: float, slot: PlannedSlot, shown: tuple[str, ...]
-    ) -> Found:
-        """Name a facing: the planned SKU unless it clearly is another product.
-
-        None when it is one of several near-twins and cannot be told which.
-        """
-        x1, y1, x2, y2 = self._boxes[facing]
-        score = self._scores[facing]
-        if shown:
-            sku = shown[0] if len(shown) == 1 else None
-            return Found(sku, round(0.5 + score / 2, 3), (x1, y1, x2, y2))
-        return Found(slot.sku, round(score * (1 - mismatch / 2), 3), (x1, y1, x2, y2))
 
     def _absence(self, members: Sequence[int]) -> str:
         places = np.array(members, dtype=np.int64)
@@ -199,11 +231,24 @@ class _Reader:
         return "gap seen in part" if gaps.any() else "no facing in its place"
 
 
-def _counted(count: int, slot: PlannedSlot) -> str:
-    return f"{count} of {slot.facings} {'facing' if slot.facings == 1 else 'facings'}"
+def _foreign(facing: int, shown: Shown, observed: Observed) -> Found:
+    """Name a facing that does not belong; None when it cannot be told which of near-twins it is."""
+    x1, y1, x2, y2 = observed.facings_xyxy_px[facing].tolist()
+    sku = shown[0] if len(shown) == 1 else None
+    return Found(sku, round(0.5 + float(observed.facing_scores[facing]) / 2, 3), (x1, y1, x2, y2))
 
 
-def _names(skus: tuple[str, ...], observed: Observed) -> str:
+@cache
+def _all_seen(count: int) -> str:
+    return f"{_counted(count, count)} seen"
+
+
+@cache
+def _counted(count: int, planned: int) -> str:
+    return f"{count} of {planned} {'facing' if planned == 1 else 'facings'}"
+
+
+def _names(skus: Shown, observed: Observed) -> str:
     named = " or ".join(observed.names.get(sku, sku) for sku in skus)
     return named if len(skus) == 1 else f"{named} (too alike to tell)"
 
