@@ -1,0 +1,331 @@
+"""How good a stream of alerts is, against the truth. Pure functions of both.
+
+An *episode* is a time in which the truth of a slot stays the same: its state, the SKUs that do
+not belong there, and what is planned. An *alert* is a change to a problem that the agent tells.
+
+* An alert is **true** when its slot was in that state at some moment of the last `LATE_LOOKS`
+  looks before it; time in which the slot could not be seen does not count, nobody can know that
+  a state has ended meanwhile. Any other alert is **false**: of the slot that was never so, and of
+  the state that has ended and was seen to have ended.
+* A second true alert of one episode is **repeated**, an error, unless the agent had reason to
+  forget: the slot could not be seen for the time after which it goes stale, its camera was
+  moved, or its aisle was being reset.
+* Where what can be seen tells another state than what is true (facings so far back that boards
+  hide them), an alert that is not true is **not plain**: neither right nor wrong.
+* An expected event (`simulator.days.expected_events`) is **told** when a true alert of its
+  episode was, or the agent held that state already; its **delay** is counted from when a perfect
+  observer knows. It is **brief**, and not counted, when it ends within `BRIEF_LOOKS` looks of
+  that, which no agent that looks now and then can be sure to meet.
+* A misplaced one is **named** when every SKU that the alert names stands there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from shelf import SlotId, State
+from simulator.days import ExpectedEvent, Observer, Truth, expected_events, foreign_of
+
+LATE_LOOKS = 2
+BRIEF_LOOKS = 3
+
+MIN_VISIBLE = 0.6
+"""Less of a slot than this is not enough to learn something of it."""
+
+COVERED = 0.5
+"""An alert is raised while covered when less of its slot can be seen."""
+
+MOVED_PX = 3.0
+
+
+class Outcome(StrEnum):
+    """What an alert is worth."""
+
+    TRUE = "true"
+    AGAIN = "told again"
+    FALSE = "false alert"
+    REPEATED = "repeated alert"
+    NOT_PLAIN = "not plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """The agent's pace: seconds between looks, and its rules."""
+
+    every_secs: float
+    confirm_secs: float
+    clear_secs: float
+    stale_secs: float
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A change of a slot's state that the agent told; ``foreign`` are the SKUs it named."""
+
+    secs: float
+    slot: SlotId
+    state: State
+    foreign: tuple[str | None, ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """A time in which the truth of a slot stays the same."""
+
+    slot: SlotId
+    state: State
+    foreign: tuple[str, ...]
+    sku: str
+    since_secs: float
+    until_secs: float
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A problem that was told, and what it is worth; ``is_named`` None where nothing is foreign."""
+
+    told: Told
+    outcome: Outcome
+    episode: Episode | None
+    is_covered: bool
+    is_moved: bool
+    is_named: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """An expected event and how the agent met it; ``delay_looks`` None when it did not."""
+
+    event: ExpectedEvent
+    delay_looks: float | None
+    is_brief: bool
+
+    @property
+    def is_missed(self) -> bool:
+        """Whether it counts as an error."""
+        return self.delay_looks is None and not self.is_brief
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """The alerts and expected events of one camera-day."""
+
+    alerts: tuple[Alert, ...]
+    problems: tuple[Met, ...]
+    clears: tuple[Met, ...]
+
+
+def score(truth: Truth, camera: str, told: Sequence[Told], pace: Pace) -> Score:
+    """Judge what an agent told of the slots of one camera, in order of time."""
+    slots = [slot for slot in truth.slots if slot.bay in truth.about.bays[camera]]
+    by_slot: dict[SlotId, list[Told]] = {slot: [] for slot in slots}
+    for one in told:
+        if one.slot in by_slot:
+            by_slot[one.slot].append(one)
+    episodes = {slot: episodes_of(truth, slot) for slot in slots}
+    alerts: list[Alert] = []
+    for slot in slots:
+        alerts += _alerts(truth, episodes[slot], by_slot[slot], pace)
+    observer = Observer(pace.confirm_secs, pace.clear_secs, MIN_VISIBLE, MOVED_PX)
+    expected = [event for event in expected_events(truth, observer) if event.slot in by_slot]
+    met = [_met(truth, event, alerts, by_slot[event.slot], pace) for event in expected]
+    alerts.sort(key=lambda alert: alert.told.secs)
+    return Score(
+        tuple(alerts),
+        tuple(m for m in met if m.event.state.is_problem),
+        tuple(m for m in met if not m.event.state.is_problem and m.event.previous.is_problem),
+    )
+
+
+def episodes_of(truth: Truth, slot: SlotId) -> list[Episode]:
+    """Return the episodes of a slot in order of time."""
+    out: list[Episode] = []
+    for span in truth.slots[slot]:
+        facts = span.facts
+        now = Episode(
+            slot, facts.state, foreign_of(facts), facts.sku, span.since_secs, span.until_secs
+        )
+        same = out and replace(out[-1], since_secs=0, until_secs=0) == replace(
+            now, since_secs=0, until_secs=0
+        )
+        if same:
+            out[-1] = replace(out[-1], until_secs=now.until_secs)
+        else:
+            out.append(now)
+    return out
+
+
+def could_see(truth: Truth, slot: SlotId, secs: float) -> bool:
+    """Return whether a slot could be seen well enough, whatever there was to be seen."""
+    return (
+        truth.visible_at(slot, secs) >= MIN_VISIBLE
+        and truth.camera_at(truth.camera_of(slot), secs).moved_px <= MOVED_PX
+        and not truth.is_reset_at(slot, secs)
+    )
+
+
+def _alerts(
+    truth: Truth, episodes: Sequence[Episode], told: Sequence[Told], pace: Pace
+) -> Iterable[Alert]:
+    last: dict[tuple[float, State], float] = {}
+    for one in told:
+        if not one.state.is_problem:
+            continue
+        since = _window_start(truth, one, pace)
+        meant = [
+            e
+            for e in episodes
+            if e.state is one.state and e.since_secs <= one.secs and e.until_secs > since
+        ]
+        camera = truth.camera_at(truth.camera_of(one.slot), one.secs)
+        if meant:
+            episode = meant[-1]
+            key = (episode.since_secs, episode.state)
+            outcome = Outcome.TRUE
+            if key in last:
+                reason = _could_forget(truth, one.slot, last[key], one.secs, pace)
+                outcome = Outcome.AGAIN if reason else Outcome.REPEATED
+            last[key] = one.secs
+        else:
+            episode = None
+            plain = truth.state_at(one.slot, max(since, 0.0)).is_plain and (
+                truth.state_at(one.slot, one.secs).is_plain
+            )
+            outcome = Outcome.FALSE if plain else Outcome.NOT_PLAIN
+        yield Alert(
+            told=one,
+            outcome=outcome,
+            episode=episode,
+            is_covered=truth.visible_at(one.slot, one.secs) < COVERED,
+            is_moved=camera.moved_px > MOVED_PX,
+            is_named=_is_named(one, episode),
+        )
+
+
+def _is_named(told: Told, episode: Episode | None) -> bool | None:
+    if episode is None or not episode.foreign:
+        return None
+    return bool(told.foreign) and set(told.foreign) <= set(episode.foreign)
+
+
+def _window_start(truth: Truth, told: Told, pace: Pace) -> float:
+    """Return the time since which the agent had `LATE_LOOKS` looks at the slot."""
+    secs, left = told.secs, LATE_LOOKS
+    while secs > 0 and left > 0:
+        secs -= pace.every_secs
+        left -= could_see(truth, told.slot, max(secs, 0.0))
+    return max(secs, 0.0)
+
+
+def _could_forget(truth: Truth, slot: SlotId, since: float, until: float, pace: Pace) -> bool:
+    """Return whether there was a reason to know nothing of a slot any more."""
+    if any(r.since_secs < until and r.until_secs > since for r in truth.resets):
+        return True
+    spans = truth.cameras[truth.camera_of(slot)]
+    if any(s.moved_px > MOVED_PX and s.since_secs < until and s.until_secs > since for s in spans):
+        return True
+    unseen = 0.0
+    secs = since
+    while secs < until:
+        unseen = 0.0 if could_see(truth, slot, secs) else unseen + pace.every_secs
+        if unseen >= pace.stale_secs - 2 * pace.every_secs:
+            return True
+        secs += pace.every_secs
+    return False
+
+
+def _met(
+    truth: Truth,
+    event: ExpectedEvent,
+    alerts: Sequence[Alert],
+    told: Sequence[Told],
+    pace: Pace,
+) -> Met:
+    known = event.known_secs
+    for reset in truth.resets:
+        # Nothing is told of an aisle that is being reset; then it has to be seen anew.
+        needed = pace.confirm_secs if event.state.is_problem else pace.clear_secs
+        if reset.since_secs <= known < reset.until_secs + needed:
+            known = reset.until_secs + needed
+    brief = event.until_secs < known + BRIEF_LOOKS * pace.every_secs
+    if event.state.is_problem:
+        times = [
+            a.told.secs
+            for a in alerts
+            if a.episode is not None
+            and (a.episode.slot, a.episode.since_secs) == (event.slot, event.since_secs)
+        ]
+    else:
+        times = [t.secs for t in told if t.state is event.state]
+        times = [t for t in times if event.since_secs <= t < event.until_secs]
+    if times:
+        return Met(event, max(0.0, (times[0] - known) / pace.every_secs), brief)
+    held = _state_at(told, event.since_secs)
+    return Met(event, 0.0 if held is event.state else None, brief)
+
+
+def _state_at(told: Sequence[Told], secs: float) -> State:
+    state = State.UNKNOWN
+    for one in told:
+        if one.secs > secs:
+            break
+        state = one.state
+    return state
+
+
+def figures(scores: Sequence[Score]) -> Mapping[str, float]:
+    """Return the figures of several camera-days as one flat table."""
+    alerts = [alert for one in scores for alert in one.alerts]
+    problems = [met for one in scores for met in one.problems if not met.is_brief]
+    clears = [met for one in scores for met in one.clears if not met.is_brief]
+    days = max(len(scores), 1)
+
+    def count(*outcomes: Outcome) -> int:
+        return sum(alert.outcome in outcomes for alert in alerts)
+
+    wrong = count(Outcome.FALSE, Outcome.REPEATED)
+    right = count(Outcome.TRUE, Outcome.AGAIN)
+    out: dict[str, float] = {
+        "camera_days": len(scores),
+        "expected": len(problems),
+        "alerts": len(alerts),
+        "precision": _share(right, right + wrong),
+        "recall": _share(sum(not met.is_missed for met in problems), len(problems)),
+    }
+    for state in State:
+        if not state.is_problem:
+            continue
+        of_state = [met for met in problems if met.event.state is state]
+        told = [alert for alert in alerts if alert.told.state is state]
+        good = sum(a.outcome in (Outcome.TRUE, Outcome.AGAIN) for a in told)
+        bad = sum(a.outcome in (Outcome.FALSE, Outcome.REPEATED) for a in told)
+        out[f"precision.{state}"] = _share(good, good + bad)
+        out[f"recall.{state}"] = _share(sum(not m.is_missed for m in of_state), len(of_state))
+        out[f"expected.{state}"] = len(of_state)
+    named = [alert.is_named for alert in alerts if alert.is_named is not None]
+    out |= {
+        "false_alerts_per_day": count(Outcome.FALSE) / days,
+        "repeated_alerts_per_day": count(Outcome.REPEATED) / days,
+        "not_plain_alerts_per_day": count(Outcome.NOT_PLAIN) / days,
+        "alerts_while_covered": sum(alert.is_covered for alert in alerts),
+        "alerts_while_moved": sum(alert.is_moved for alert in alerts),
+        "misplaced_named": _share(sum(named), len(named)),
+        "delay_p50_looks": _quantile(problems, 0.5),
+        "delay_p95_looks": _quantile(problems, 0.95),
+        "recall_of_ends": _share(sum(not met.is_missed for met in clears), len(clears)),
+        "end_delay_p50_looks": _quantile(clears, 0.5),
+        "end_delay_p95_looks": _quantile(clears, 0.95),
+    }
+    return {name: round(value, 4) for name, value in out.items()}
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else float("nan")
+
+
+def _quantile(met: Sequence[Met], share: float) -> float:
+    delays = sorted(one.delay_looks for one in met if one.delay_looks is not None)
+    return delays[min(len(delays) - 1, int(share * len(delays)))] if delays else float("nan")
