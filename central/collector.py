@@ -22,10 +22,12 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlch
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from central.alerts import ResetAnnounced
+from central.asking import Asker
 from central.broker_settings import BrokerSettings
+from central.changed import Changed, merge
 from central.database import Database
 from central.desk import Actor, Desk, SiteKey, Worked
-from central.ingest import Changed, Ingest, merge
+from central.ingest import Ingest
 from central.intake import Received
 from central.mqtt_connection import Connection, NotConnectedError, VersionRefusedError
 from central.publishing import Publisher
@@ -67,7 +69,10 @@ _Item = _Letter | _Connected | None
 
 
 class Collector:
-    """Listens to one broker and writes to one database until it is stopped."""
+    """Listens to one broker and writes to one database until it is stopped.
+
+    ``asker`` asks nodes over the same connection.
+    """
 
     def __init__(
         self,
@@ -97,6 +102,7 @@ class Collector:
         self._publisher = Publisher(database, home_assistant)
         self._counts = Counter(dict.fromkeys(COUNTS, 0))
         self._detail = "connecting"
+        self.asker = Asker(self._send)
         self._reader = threading.Thread(target=self._stay_connected, name="collector-mqtt")
         self._writer = threading.Thread(target=self._write, name="collector-database")
 
@@ -201,7 +207,17 @@ class Collector:
         else:
             _log.info("collector connected", broker=self._settings.url)
 
+    def _send(self, topic: str, payload: bytes) -> bool:
+        connection = self._publisher.connection
+        if connection is None or connection.ended.is_set():
+            return False
+        connection.publish(topic, payload)
+        return True
+
     def _receive(self, connection: Connection, number: int, received: Received) -> None:
+        if self.asker.take(received.topic, received.payload):
+            connection.acknowledge(number)
+            return
         self._items.put(_Letter(connection, number, received))
 
     def _write(self) -> None:

@@ -10,9 +10,9 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from central.alert_rows import read_aisles, read_message
+from central.changed import Changed, Watermarked
 from central.database import AisleKey, Database
 from central.home_assistant import discovery
-from central.ingest import Changed, Watermarked
 from central.mqtt_connection import Connection
 from shelf import topics
 from shelf.topics import Node

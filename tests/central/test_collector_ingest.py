@@ -13,8 +13,9 @@ from sqlalchemy.exc import DataError
 
 from central import tables
 from central.alert_rows import read_open
+from central.changed import Changed, merge
 from central.database import AisleKey, Database
-from central.ingest import Changed, Ingest, merge
+from central.ingest import Ingest
 from central.intake import Received
 from shelf.states import CameraState, State
 from shelf.topics import Node, StaffMember

@@ -1,0 +1,313 @@
+"""One batch of messages, sorted into what one transaction writes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from central import tables
+from central.alert_inputs import inputs_of
+from central.changed import Changed, Watermarked
+from central.database import insert_new, upsert
+from central.desk import Actor, Desk, Worked
+from central.intake import (
+    Camera,
+    Dead,
+    DroppedEvent,
+    EvidenceEvent,
+    PersonsAction,
+    Received,
+    Snapshot,
+    StateEvent,
+    Status,
+    understand,
+)
+from central.metrics.recording import node_is_back, record
+from central.partitions import make_partitions
+from central.sequences import Committed
+from central.slot_rows import SlotRow
+from central.slot_writes import (
+    Change,
+    SlotKey,
+    change_of_event,
+    changes_of_snapshot,
+    write_changes,
+)
+from central.streams import Stream, load_stream
+from shelf.topics import Node, StaffMember
+from shelf.wire import StaffAnswer
+
+MAX_DEAD_PAYLOAD_BYTES = 64 * 1024
+"""A dead letter keeps this much of its payload: enough to see what was wrong with it."""
+
+MAX_PENDING_SNAPSHOTS = 10_000
+"""Snapshots that wait for the events before them; the nodes publish each again hourly."""
+
+Pending = dict[tuple[Node, str, str], Snapshot]
+"""The last snapshot by node, aisle and bay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is remembered between batches, as of the last that was committed.
+
+    ``partitions`` are days that `events` is ready for, ``places`` the numbers of slots.
+    """
+
+    streams: dict[Stream, Committed] = field(default_factory=dict)
+    pending: Pending = field(default_factory=dict)
+    places: dict[SlotKey, int] = field(default_factory=dict)
+    partitions: set[date] = field(default_factory=set)
+
+
+class Batch:
+    """One transaction: what has been read, and what is to be written at its end."""
+
+    def __init__(self, connection: Connection, known: Known) -> None:
+        self._streams: dict[Stream, Committed] = {}
+        self._pending = dict(known.pending)
+        self._places: dict[SlotKey, int] = {}
+        self._partitions: set[date] = set()
+        self._connection = connection
+        self._known = known
+        self._received_utc: datetime | None = None
+        self._events: list[dict[str, Any]] = []
+        self._evidence: list[dict[str, Any]] = []
+        self._dead: list[dict[str, Any]] = []
+        self._changes: list[Change] = []
+        self._claims: list[SlotRow] = []
+        self._nodes: dict[Node, dict[str, Any]] = {}
+        self._back: dict[Node, datetime] = {}
+        self._cameras: dict[tuple[Node, str], dict[str, Any]] = {}
+        self._actions: list[tuple[PersonsAction, datetime]] = []
+
+    def known_after(self) -> Known:
+        """Return what is known once this batch is committed; the one before may be used up."""
+        known = self._known
+        known.streams.update(self._streams)
+        known.places.update(self._places)
+        known.partitions.update(self._partitions)
+        return replace(known, pending=self._pending)
+
+    def take(self, received: Received) -> None:
+        """Sort one message into what is to be written."""
+        self._received_utc = received.received_utc
+        match meaning := understand(received):
+            case StateEvent():
+                change = change_of_event(meaning)
+                self._claims.append(change.row)
+                if self._take_event(meaning, received, meaning.event.data):
+                    self._changes.append(change)
+            case EvidenceEvent():
+                self._take_event(meaning, received, {"changed": meaning.changed})
+                self._evidence.append(_evidence_row(meaning))
+            case DroppedEvent():
+                self._take_event(meaning, received, meaning.event.data)
+                self._stream(meaning.event.source, meaning.event.epoch).add(*meaning.covers)
+            case Status():
+                self._take_status(meaning, received)
+            case Camera():
+                self._cameras[meaning.node, meaning.status.camera] = _camera_row(meaning)
+            case Snapshot():
+                key = (meaning.node, meaning.snapshot.aisle, meaning.snapshot.bay)
+                if key in self._pending or len(self._pending) < MAX_PENDING_SNAPSHOTS:
+                    self._pending[key] = meaning
+            case PersonsAction():
+                self._actions.append((meaning, received.received_utc))
+            case Dead():
+                self.take_dead(meaning)
+
+    def take_dead(self, dead: Dead) -> None:
+        """Keep a message that cannot be used, once if it has a number."""
+        received, number = dead.received, dead.number
+        self._received_utc = received.received_utc
+        if number is not None:
+            stream = self._stream(number.source, number.epoch)
+            if number.sequence in stream:
+                return
+            stream.add(number.sequence, number.sequence)
+        self._dead.append(
+            {
+                "topic": received.topic,
+                "payload": received.payload[:MAX_DEAD_PAYLOAD_BYTES],
+                "reason": dead.reason,
+                "received_utc": received.received_utc,
+                "source": number.source if number else None,
+                "epoch": number.epoch if number else None,
+                "sequence": number.sequence if number else None,
+            }
+        )
+
+    def write(self, desk: Desk) -> Changed:
+        """Write all, with what the alerts make of it, and say what has changed."""
+        for key, snapshot in list(self._pending.items()):
+            if self._is_complete(snapshot):
+                self._changes += changes_of_snapshot(snapshot)
+                del self._pending[key]
+        written = write_changes(self._connection, self._changes)
+        self._write_events(written)
+        insert_new(self._connection, tables.evidence, self._evidence)
+        upsert(self._connection, tables.nodes, list(self._nodes.values()))
+        upsert(self._connection, tables.cameras, list(self._cameras.values()))
+        if self._dead:
+            self._connection.execute(tables.dead_letters.insert(), self._dead)
+        marks = [
+            {
+                "source": source,
+                "epoch": epoch,
+                "sequence": committed.watermark,
+                "updated_utc": self._received_utc,
+            }
+            for (source, epoch), committed in self._streams.items()
+        ]
+        upsert(self._connection, tables.watermarks, marks)
+        worked, answers = self._work(desk, written)
+        return Changed(
+            watermarks=tuple(
+                Watermarked(Node.from_source(source), epoch, committed.watermark)
+                for (source, epoch), committed in self._streams.items()
+            ),
+            slots=frozenset(change.row.key for change in written),
+            alerts=frozenset(worked.aisles),
+            nodes=frozenset(self._nodes) | {node for node, _ in self._cameras},
+            events=len(self._events),
+            dead_letters=len(self._dead),
+            answers=tuple(answers),
+            pushes=worked.pushes,
+        )
+
+    def _write_events(self, written: Sequence[Change]) -> None:
+        """Write events, and what they say of slots for the figures."""
+        received_utc = self._received_utc
+        if received_utc is None:
+            return
+        times = (row["time_utc"] for row in self._events)
+        self._partitions = make_partitions(
+            self._connection, times, received_utc, self._known.partitions
+        )
+        insert_new(self._connection, tables.events, self._events)
+        claims = self._claims + [change.row for change in written if change.is_summary]
+        self._places = record(self._connection, claims, received_utc, self._known.places)
+        for node, away_since in self._back.items():
+            node_is_back(self._connection, node, away_since)
+
+    def _work(
+        self, desk: Desk, written: Sequence[Change]
+    ) -> tuple[Worked, list[tuple[StaffMember, StaffAnswer]]]:
+        """Let the alert engine take what this batch holds."""
+        worked, answers = Worked(), []
+        inputs = inputs_of(self._nodes, self._cameras, written)
+        if inputs and self._received_utc is not None:
+            worked.add(desk.advance(self._connection, inputs, self._received_utc))
+        for meaning, received_utc in self._actions:
+            member = meaning.member
+            actor = Actor(member.person, frozenset({(member.tenant, member.site)}))
+            done = desk.act(self._connection, actor, [meaning.action], received_utc)
+            answers += [(member, answer) for answer in done.answers]
+            worked.add(done)
+        return worked, answers
+
+    def _take_event(
+        self,
+        meaning: StateEvent | EvidenceEvent | DroppedEvent,
+        received: Received,
+        data: dict[str, Any],
+    ) -> bool:
+        """Take an event; False when it was here before, or was given up."""
+        event = meaning.event
+        self._events.append(
+            {
+                "source": event.source,
+                "epoch": event.epoch,
+                "sequence": event.sequence,
+                "id": event.id,
+                "type": event.type,
+                "subject": event.subject,
+                "aisle": received.topic.rpartition("/")[2],
+                "time_utc": event.time,
+                "received_utc": received.received_utc,
+                "data": data,
+            }
+        )
+        stream = self._stream(event.source, event.epoch)
+        is_new = event.sequence not in stream
+        stream.add(event.sequence, event.sequence)
+        return is_new
+
+    def _take_status(self, meaning: Status, received: Received) -> None:
+        node, status = meaning.node, meaning.status
+        if status.epoch and status.first_sequence:
+            self._stream(node.source, status.epoch).raise_to(status.first_sequence - 1)
+        row = self._nodes.get(node) or self._stored_node(node)
+        is_same = row is not None and (row["state"], row["epoch"]) == (status.state, status.epoch)
+        if is_same and status.state == "offline":
+            return
+        if row is not None and row["state"] == "offline" and status.state == "online":
+            self._back.setdefault(node, row["time_utc"])
+        is_will = status.state == "offline" and not received.retained
+        self._nodes[node] = {
+            "tenant": node.tenant,
+            "site": node.site,
+            "node": node.node,
+            "state": status.state,
+            "time_utc": received.received_utc if is_will else status.time,
+            "epoch": status.epoch,
+            "version": status.version,
+        }
+
+    def _stored_node(self, node: Node) -> dict[str, Any] | None:
+        columns = tables.nodes.c
+        row = self._connection.execute(
+            select(tables.nodes).where(
+                columns.tenant == node.tenant,
+                columns.site == node.site,
+                columns.node == node.node,
+            )
+        ).one_or_none()
+        return row._asdict() if row else None
+
+    def _is_complete(self, snapshot: Snapshot) -> bool:
+        """True when every event that the snapshot sums up is committed or given up."""
+        message = snapshot.snapshot
+        stream = (snapshot.node.source, message.epoch)
+        committed = self._streams.get(stream) or self._known.streams.get(stream)
+        watermark = committed.watermark if committed else 0
+        return watermark >= message.sequence
+
+    def _stream(self, source: str, epoch: int) -> Committed:
+        """Return the stream as this batch leaves it; the last asked for comes last."""
+        stream = (source, epoch)
+        committed = self._streams.pop(stream, None)
+        if committed is None:
+            known = self._known.streams.get(stream)
+            committed = known.copy() if known else load_stream(self._connection, source, epoch)
+        self._streams[stream] = committed
+        return committed
+
+
+def _evidence_row(meaning: EvidenceEvent) -> dict[str, Any]:
+    return {
+        "event_id": meaning.changed,
+        "now": meaning.now,
+        "before": meaning.before,
+        "time_utc": meaning.event.time,
+    }
+
+
+def _camera_row(meaning: Camera) -> dict[str, Any]:
+    node, status = meaning.node, meaning.status
+    return {
+        "tenant": node.tenant,
+        "site": node.site,
+        "node": node.node,
+        "camera": status.camera,
+        "state": status.state.value,
+        "since_utc": status.since,
+        "time_utc": status.time,
+        "detail": status.detail,
+        "calibration_score": status.calibration_score,
+    }

@@ -1,0 +1,154 @@
+"""Keeps intervals, stock-outs and hours up to date with what was told. Incremental.
+
+Each step is one short transaction, so that the collector can work between two of them. What is
+left to do is in the database: a crash loses none of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, tzinfo
+
+from sqlalchemy import Connection
+
+from central.database import Database
+from central.metrics.hours import HOUR, by_hour, hour_start
+from central.metrics.intervals import Interval, weave
+from central.metrics.rolling_rows import (
+    Due,
+    SiteKey,
+    Stored,
+    forget_due,
+    forget_hours,
+    has_due,
+    read_due,
+    read_intervals,
+    read_rolled,
+    read_seen_until,
+    read_site_intervals,
+    read_sites,
+    read_unwoven,
+    write_hours,
+    write_intervals,
+    write_rolled,
+    write_stock_outs,
+)
+from central.metrics.stock_outs import stock_outs_of
+
+DUE_A_STEP = 500
+
+Span = tuple[datetime, datetime]
+"""From, and until just before."""
+
+ZoneOf = Callable[[str, str], tzinfo]
+"""The time zone of a tenant's site."""
+
+
+class Roller:
+    """Works off what is due. One per database, used by one thread."""
+
+    def __init__(self, database: Database, zone_of: ZoneOf) -> None:
+        self._database = database
+        self._zone_of = zone_of
+
+    def step(self, now: datetime) -> bool:
+        """Do a part of what is due; True when there may be more. Raises what SQLAlchemy raises."""
+        with self._database.read() as connection:
+            if not has_due(connection) and self._ended_hour(connection, now) is None:
+                return False
+        with self._database.write() as connection:
+            due = read_due(connection, DUE_A_STEP)
+            if due:
+                self._renew(connection, due)
+                return True
+            ended = self._ended_hour(connection, now)
+            if ended is not None:
+                self._end_hour(connection, *ended)
+        return True
+
+    def run(self, now: datetime) -> None:
+        """Do all that is due."""
+        while self.step(now):
+            pass
+
+    def _renew(self, connection: Connection, due: dict[int, Due]) -> None:
+        sites = read_sites(connection, due)
+        rolled = read_rolled(connection)
+        seen_until = read_seen_until(connection)
+        unwoven = read_unwoven(connection, due)
+        for place, item in due.items():
+            spans = self._weave(connection, place, unwoven[place]) if place in unwoven else []
+            site = sites[place]
+            zone = self._zone_of(*site)
+            if site not in rolled:
+                if not spans:
+                    continue
+                rolled[site] = hour_start(min(span[0] for span in spans), zone)
+                write_rolled(connection, site, rolled[site])
+            if item.from_utc is not None:
+                spans.append((item.from_utc, rolled[site]))
+            for span in _hours_of(spans, rolled[site], zone):
+                intervals = read_intervals(connection, [place], *span).get(place, [])
+                forget_hours(connection, place, *span)
+                write_hours(connection, {place: by_hour(intervals, *span, zone, seen_until)})
+        forget_due(connection, due)
+
+    def _weave(self, connection: Connection, place: int, stored: Sequence[Stored]) -> list[Span]:
+        """Give a place's new claims their intervals; return the times that differ from before."""
+        anchor = stored[0]
+        woven = weave((item.claim for item in stored), anchor.from_utc)
+        known = {item.claim.key: item for item in stored}
+        changed: list[Interval] = []
+        spans: list[Span] = []
+        for interval in woven:
+            before = known[interval.claim.key]
+            if (before.from_utc, before.until_utc) == (interval.from_utc, interval.until_utc):
+                continue
+            changed.append(interval)
+            if before.from_utc is None or before.until_utc is None:
+                spans.append((interval.from_utc, interval.until_utc))
+                continue
+            spans.append(_between(before.from_utc, interval.from_utc))
+            spans.append(_between(before.until_utc, interval.until_utc))
+        write_intervals(connection, place, changed)
+        write_stock_outs(connection, place, anchor.from_utc, stock_outs_of(woven))
+        return [span for span in spans if span[0] < span[1]]
+
+    def _ended_hour(self, connection: Connection, now: datetime) -> tuple[SiteKey, datetime] | None:
+        """Return a site with an hour that has ended and is not in the table yet."""
+        for site, until in read_rolled(connection).items():
+            if until + HOUR <= now:
+                return site, until
+        return None
+
+    def _end_hour(self, connection: Connection, site: SiteKey, hour: datetime) -> None:
+        zone, end = self._zone_of(*site), hour + HOUR
+        seen_until = read_seen_until(connection)
+        found = read_site_intervals(connection, site, hour, end)
+        hours = {
+            place: by_hour(intervals, hour, end, zone, seen_until)
+            for place, intervals in found.items()
+        }
+        write_hours(connection, hours)
+        write_rolled(connection, site, end)
+
+
+def _between(one: datetime, other: datetime) -> Span:
+    return min(one, other), max(one, other)
+
+
+def _hours_of(spans: Sequence[Span], rolled: datetime, zone: tzinfo) -> list[Span]:
+    """Return the whole hours before ``rolled`` that spans touch, without overlap."""
+    merged: list[Span] = []
+    for since, until in sorted(spans):
+        if since >= rolled:
+            continue
+        last = min(until, rolled)
+        start, end = hour_start(since, zone), hour_start(last, zone)
+        if end < last:
+            end += HOUR
+        if merged and start <= merged[-1][1]:
+            merged[-1] = merged[-1][0], max(merged[-1][1], end)
+        else:
+            merged.append((start, end))
+    return merged
