@@ -36,6 +36,11 @@ class BayView:
         self.lens = lens
         self.size_px = size_px
 
+    @property
+    def homography(self) -> NDArray[np.float64]:
+        """The (3, 3) homography from undistorted normalised image coordinates to mm."""
+        return self._bay_from_ideal
+
     def bay_from_image(self, points_px: ArrayLike) -> Points:
         """Return the mm on the bay's plane of points (n, 2) in the picture.
 

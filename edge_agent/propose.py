@@ -3,20 +3,67 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import tan
 
-from calibration import Calibration, Lens
-from calibration.proposal import Proposal
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration import BayView, Calibration, CalibrationError, Lens
+from calibration.calibration_file import BayCalibration
+from calibration.edit import outline_mm, rows_of
+from calibration.fit import joint_distortion
+from calibration.proposal import (
+    BayProposal,
+    BoardProposal,
+    CornersPx,
+    PointPx,
+    Proposal,
+    SlotProposal,
+)
+from calibration.quality import angle_deg, picture_findings, view_findings
+from calibration.verdict import Verdict
 from detector import Detector
+from edge_agent.audit import place_bays
 from edge_agent.frames import ImageBgr
+from edge_agent.look import observe_picture
+from edge_agent.match import BayPose, Observed
+from edge_agent.propose_evidence import (
+    Evidence,
+    evidence_for,
+    evidence_of_layout,
+)
+from edge_agent.propose_fit import Fitted, fit_bay, fitted_at, with_free_boards
+from edge_agent.propose_layout import is_relative, lay_out
+from edge_agent.propose_score import GOOD_SLOT, bay_findings, score, slot_confidence
 from edge_agent.recognise import Recogniser
-from shelf import Planogram
+from shelf import Bay, PictureError, Planogram, Shelf, SlotId
+
+Floats = NDArray[np.float64]
+
+SYSTEMATIC_DEPTH_MM = 18.0
+"""Standard deviation of how far behind the front plane products stand on the whole: it shows as
+a shift along it, the more the more oblique the view."""
+
+SYSTEMATIC_MM = 4.0
+"""And of what else all have in common: lips, packages smaller than planned."""
+
+WANTED_FACING_PX = 40.0
+"""Narrower facings are found less surely, and their print says nothing."""
+
+MEDIAN_OF = 9
+"""More pictures than this add nothing to their median."""
+
+BOARD_POINTS = 9
+CERTAIN = {Verdict.GREEN: 1.0, Verdict.AMBER: 0.85, Verdict.RED: 0.4}
 
 
 class PlanogramProposer:
     """Proposes where the bays of a planogram lie in pictures of one camera.
 
     ``bays`` are those that the camera sees (None: all); ``lens`` is a measured one, which is then
-    kept. It is a `calibration.proposal.Proposer`.
+    kept. It is a `calibration.proposal.Proposer`. Raises ``KeyError`` for a bay that is not
+    planned.
     """
 
     def __init__(
@@ -28,14 +75,336 @@ class PlanogramProposer:
         bays: Sequence[int] | None = None,
         lens: Lens | None = None,
     ) -> None:
-        raise NotImplementedError
+        numbers = [bay.number for bay in planogram.bays] if bays is None else list(bays)
+        self._bays = tuple(planogram.bay(number) for number in numbers)
+        self._planogram = planogram
+        self._detector = detector
+        self._recogniser = recogniser
+        self._lens = lens
+        self._seen: tuple[ImageBgr, Observed] | None = None
 
     def propose(
         self, pictures_bgr: Sequence[ImageBgr], start: Calibration | None = None
     ) -> Proposal:
         """See `calibration.proposal.Proposer.propose`."""
-        raise NotImplementedError
+        picture = median_picture(pictures_bgr)
+        return self.propose_from(self._observe(picture), start, picture)
+
+    def propose_from(
+        self,
+        observed: Observed,
+        start: Calibration | None = None,
+        picture: ImageBgr | None = None,
+    ) -> Proposal:
+        """Return the proposal for what was seen already; ``picture`` is for its quality."""
+        lens = self._lens if start is None else start.lens or self._lens
+        bays = [bay if start is None else _as_found(bay, start) for bay in self._bays]
+        fitted = self._fit_all(observed, bays, lens)
+        shared = next((found.fit.fitted_lens for found in fitted.values()), lens)
+        proposals = []
+        for planned, bay in zip(self._bays, bays, strict=True):
+            old = None if start is None else _entry_of(start, bay.number)
+            if bay.number in fitted:
+                evidence = evidence_for(observed, fitted[bay.number], shared)
+                entry = _entry(fitted[bay.number], planned, old)
+                proposals.append(self._propose(observed, entry, fitted[bay.number], evidence))
+            elif is_relative(planned) and old is None:
+                proposals.append(self._propose_relative(observed, planned, shared))
+            else:
+                proposals.append(_not_found(planned, observed))
+        return self._proposal(observed, proposals, shared, picture)
 
     def judge(self, picture_bgr: ImageBgr, calibration: Calibration) -> Proposal:
         """See `calibration.proposal.Proposer.judge`."""
-        raise NotImplementedError
+        observed = self._observe(picture_bgr)
+        size_px = observed.size_px
+        proposals = []
+        for planned in self._bays:
+            entry = _entry_of(calibration, planned.number)
+            if entry is None:
+                continue
+            bay = entry.adjusted(planned)
+            view = calibration.view(planned.number, size_px)
+            try:
+                fitted = fitted_at(observed, bay, view)
+            except CalibrationError:
+                proposals.append(
+                    replace(
+                        _shown(planned, entry, bay, view, ()),
+                        verdict=Verdict.RED,
+                        reason="nothing that stands there is what is planned",
+                    )
+                )
+                continue
+            evidence = evidence_for(observed, fitted, calibration.lens)
+            proposals.append(self._propose(observed, entry, fitted, evidence))
+        return self._proposal(observed, proposals, calibration.lens, picture_bgr)
+
+    def _observe(self, picture_bgr: ImageBgr) -> Observed:
+        if self._seen is None or self._seen[0] is not picture_bgr:
+            found = self._detector.detect_at_best_scale(picture_bgr)
+            observed = observe_picture(picture_bgr, found, self._detector, self._recogniser)
+            self._seen = (picture_bgr, observed)
+        return self._seen[1]
+
+    def _fit_all(
+        self, observed: Observed, bays: Sequence[Bay], lens: Lens | None
+    ) -> dict[int, Fitted]:
+        """Fit each bay that is found, then again with the distortion that they agree on."""
+        sized = [bay for bay in bays if not is_relative(bay)]
+        if not sized:
+            return {}
+        starts: dict[int, BayView] = {}
+        for bay, placed in zip(sized, place_bays(observed, sized), strict=True):
+            if placed.pose is not None:
+                starts[bay.number] = _view_of(placed.pose, observed.size_px)
+        by_number = {bay.number: bay for bay in sized}
+        fitted: dict[int, Fitted] = {}
+        for number, start in starts.items():
+            try:
+                fitted[number] = with_free_boards(observed, by_number[number], start, lens=lens)
+            except CalibrationError:
+                continue
+        if lens is not None or len(fitted) < 2:
+            return fitted
+        usual = joint_distortion([found.fit for found in fitted.values()])
+        best = min(fitted.values(), key=lambda found: found.fit.covariance[6, 6])
+        focal = replace(best.fit, params=_with_distortion(best.fit.params, usual[0])).fitted_lens
+        again = {}
+        for number, found in fitted.items():
+            try:
+                again[number] = fit_bay(observed, found.bay, found.fit.view(), lens=focal)
+            except CalibrationError:
+                continue
+        return again
+
+    def _propose(
+        self, observed: Observed, entry: BayCalibration, fitted: Fitted, evidence: Evidence
+    ) -> BayProposal:
+        bay, view = (
+            fitted.bay,
+            BayView(np.array(entry.bay_from_image), fitted.fit.fitted_lens, observed.size_px),
+        )
+        boxes = observed.facings_xyxy_px[fitted.seen]
+        facing_px = float(np.median(boxes[:, 2] - boxes[:, 0])) if len(boxes) else 1.0
+        seen: dict[SlotId, int] = {}
+        for facing in fitted.facings:
+            seen[facing.slot] = seen.get(facing.slot, 0) + 1
+        slots = _slots(bay, view, fitted, seen, 1.0)
+        measured = bay_findings(evidence, fitted.fit.error_px, facing_px, _sure_share(slots))
+        of_view = view_findings(bay, view, WANTED_FACING_PX)
+        findings = (*measured, *of_view)
+        verdict, reason = score(findings)
+        certain = CERTAIN[score(measured)[0]]
+        slots = _slots(bay, view, fitted, seen, certain)
+        entry = entry.model_copy(
+            update={
+                "error_px": _error(fitted.fit.error_px),
+                "error_mm": _error(fitted.fit.error_mm),
+                "score": verdict,
+                "reason": reason,
+            }
+        )
+        return replace(
+            _shown(bay, entry, bay, view, slots),
+            verdict=verdict,
+            reason=reason,
+            findings=findings,
+        )
+
+    def _propose_relative(self, observed: Observed, planned: Bay, lens: Lens | None) -> BayProposal:
+        laid = lay_out(observed, planned, lens)
+        if laid is None:
+            return _not_found(planned, observed)
+        try:
+            fitted = fitted_at(observed, laid.bay, laid.view)
+        except CalibrationError:
+            return _not_found(planned, observed)
+        return self._propose(observed, laid.entry, fitted, evidence_of_layout(observed, fitted))
+
+    def _proposal(
+        self,
+        observed: Observed,
+        bays: Sequence[BayProposal],
+        lens: Lens | None,
+        picture: ImageBgr | None,
+    ) -> Proposal:
+        findings = () if picture is None else picture_findings(picture)
+        bad = [finding for finding in findings if finding.verdict is Verdict.RED]
+        if bad:
+            words = "; ".join(finding.words for finding in bad)
+            bays = [replace(bay, verdict=Verdict.RED, reason=words) for bay in bays]
+        return Proposal(
+            size_px=observed.size_px,
+            planogram=self._planogram.name,
+            bays=tuple(bays),
+            lens=lens,
+            findings=findings,
+            facings_xyxy_px=observed.facings_xyxy_px,
+        )
+
+
+def median_picture(pictures_bgr: Sequence[ImageBgr]) -> ImageBgr:
+    """Return what most of the pictures of one camera show at each pixel.
+
+    Raises `shelf.PictureError` for no picture, or pictures of several sizes.
+    """
+    if not len(pictures_bgr):
+        raise PictureError("expected a picture, found none")
+    if len(pictures_bgr) == 1:
+        return pictures_bgr[0]
+    sizes = {picture.shape for picture in pictures_bgr}
+    if len(sizes) > 1:
+        found = ", ".join(f"{width}x{height}" for height, width, _ in sorted(sizes))
+        raise PictureError(f"expected pictures of one size, found {found} px")
+    chosen = np.linspace(0, len(pictures_bgr) - 1, min(MEDIAN_OF, len(pictures_bgr))).round()
+    stack = np.stack([pictures_bgr[int(k)] for k in chosen])
+    # Of an even number the lower middle one: a mean of two is what no picture shows.
+    middle = (len(stack) - 1) // 2
+    return np.asarray(np.partition(stack, middle, axis=0)[middle])
+
+
+@dataclass(frozen=True, slots=True)
+class _Rect:
+    left: float
+    bottom: float
+    right: float
+    top: float
+
+    @property
+    def corners(self) -> Floats:
+        return np.array(
+            [
+                [self.left, self.top],
+                [self.right, self.top],
+                [self.right, self.bottom],
+                [self.left, self.bottom],
+            ]
+        )
+
+
+def _rects(bay: Bay) -> dict[SlotId, _Rect]:
+    return {
+        slot.id: _Rect(
+            slot.x_mm,
+            shelf.y_mm + slot.y_mm,
+            slot.x_mm + slot.width_mm,
+            shelf.y_mm + slot.y_mm + slot.height_mm,
+        )
+        for shelf in bay.shelves
+        for slot in shelf.slots
+    }
+
+
+def _slots(
+    bay: Bay, view: BayView, fitted: Fitted, seen: dict[SlotId, int], certain: float
+) -> tuple[SlotProposal, ...]:
+    rects = _rects(bay)
+    centers = np.array([((r.left + r.right) / 2, (r.bottom + r.top) / 2) for r in rects.values()])
+    unsure = fitted.fit.uncertainty_mm(centers)
+    oblique = min(angle_deg(bay, view), 70.0)
+    systematic = float(np.hypot(SYSTEMATIC_DEPTH_MM * tan(np.radians(oblique)), SYSTEMATIC_MM))
+    out = []
+    for slot, uncertainty in zip(bay.slots, unsure, strict=True):
+        rect = rects[slot.id]
+        visible = view.visible_share((rect.left, rect.bottom, rect.right, rect.top))
+        count = seen.get(slot.id, 0)
+        confidence, reason = slot_confidence(
+            slot.width_mm, float(uncertainty), systematic, slot.facings, count, visible, certain
+        )
+        out.append(
+            SlotProposal(
+                slot=slot.id,
+                sku=slot.sku,
+                name=slot.name,
+                corners_px=_corners(view.image_from_bay(rect.corners)),
+                confidence=confidence,
+                reason=reason,
+                visible=visible,
+                uncertainty_mm=float(uncertainty),
+                facings_expected=slot.facings,
+                facings_seen=count,
+            )
+        )
+    return tuple(out)
+
+
+def _sure_share(slots: Sequence[SlotProposal]) -> float:
+    shown = [slot for slot in slots if slot.visible >= 0.5]
+    return sum(slot.confidence >= GOOD_SLOT for slot in shown) / max(1, len(shown))
+
+
+def _shown(
+    planned: Bay,
+    entry: BayCalibration,
+    bay: Bay,
+    view: BayView,
+    slots: tuple[SlotProposal, ...],
+) -> BayProposal:
+    return BayProposal(
+        bay=planned.number,
+        verdict=Verdict.RED,
+        reason="",
+        found=entry,
+        corners_px=_corners(view.image_from_bay(outline_mm(bay))),
+        boards=tuple(_board(shelf, bay, view) for shelf in bay.shelves),
+        slots=slots,
+    )
+
+
+def _board(shelf: Shelf, bay: Bay, view: BayView) -> BoardProposal:
+    xs = np.linspace(0.0, bay.width_mm, BOARD_POINTS)
+    line = view.image_from_bay(np.column_stack([xs, np.full(len(xs), shelf.y_mm)]))
+    good = line[np.isfinite(line).all(axis=1)]
+    return BoardProposal(shelf.number, tuple((float(x), float(y)) for x, y in good))
+
+
+def _corners(points: Floats) -> CornersPx:
+    """Corners as they are told; what the view says nothing of lies far outside."""
+    clean = np.nan_to_num(points, nan=-1e6)
+    pairs: list[PointPx] = [(float(x), float(y)) for x, y in clean]
+    return (pairs[0], pairs[1], pairs[2], pairs[3])
+
+
+def _entry(fitted: Fitted, planned: Bay, old: BayCalibration | None) -> BayCalibration:
+    """The file's entry; what was adjusted by hand before stays."""
+    matrix = rows_of(fitted.fit.bay_from_image)
+    if old is not None:
+        return old.model_copy(update={"bay_from_image": matrix})
+    return BayCalibration(bay=planned.number, bay_from_image=matrix, boards=fitted.boards)
+
+
+def _entry_of(calibration: Calibration, bay: int) -> BayCalibration | None:
+    return next((entry for entry in calibration.bays if entry.bay == bay), None)
+
+
+def _as_found(bay: Bay, calibration: Calibration) -> Bay:
+    entry = _entry_of(calibration, bay.number)
+    return bay if entry is None else entry.adjusted(bay)
+
+
+def _view_of(pose: BayPose, size_px: tuple[int, int]) -> BayView:
+    to_unit = np.diag([1 / size_px[0], 1 / size_px[1], 1.0])
+    return BayView(np.linalg.inv(to_unit @ pose.image_from_bay), None, size_px)
+
+
+def _with_distortion(params: Floats, distortion: float) -> Floats:
+    out = params.copy()
+    out[7] = distortion
+    return out
+
+
+def _error(value: float) -> float:
+    return round(value, 3) if np.isfinite(value) else 0.0
+
+
+def _not_found(bay: Bay, observed: Observed) -> BayProposal:
+    count = len(observed.facing_scores)
+    if count == 0:
+        reason = f"bay {bay.number} was not found: no product was seen in the picture"
+    else:
+        reason = (
+            f"bay {bay.number} was not found: what the {count} facings in the picture show is not "
+            "its planogram, or too little of the bay can be seen"
+        )
+    return BayProposal(bay.number, Verdict.RED, reason)
