@@ -132,6 +132,9 @@ class Store(Settings):
     hours: OpeningHours | None = Field(None, description="Opening hours; always open if absent.")
     closed_on: tuple[date, ...] = Field((), description="Dates on which it stays closed.")
     resets: tuple[PlannedReset, ...] = Field((), description="Planned rebuilds of shelves.")
+    walk: tuple[Name, ...] = Field(
+        (), description="Aisles in the order in which one walks; all others follow by name."
+    )
 
 
 class Recipient(Settings):

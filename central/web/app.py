@@ -1,10 +1,9 @@
-"""The page's HTTP interface: one page, its parts as server-sent events, pictures and JSON."""
+"""The pages' HTTP interface: the alerts, their parts as server-sent events, pictures and JSON."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,6 +18,7 @@ from starlette.responses import (
     HTMLResponse,
     JSONResponse,
     PlainTextResponse,
+    RedirectResponse,
     Response,
     StreamingResponse,
 )
@@ -26,24 +26,29 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from central.accounts import Accounts, secret_of
-from central.config import Central, Login, Look
+from central.alert_settings import Store
+from central.config import Central, Look
 from central.database import Database
 from central.desk import RulesOf, SiteKey, default_rules
-from central.web.access import OpenDoor, User, is_still_in, user_of
+from central.web.access import OpenDoor, User, check_same_origin, is_still_in, user_of
 from central.web.api import Acting, Api, asked_site
-from central.web.live import Changes, stream
-from central.web.login import Door, LoginPages
-from central.web.pages import Pages, Planograms
-from central.web.people import PeoplePages
-from central.web.people_api import PeopleApi
+from central.web.entrance import Entrance
+from central.web.language import COOKIE, LANGUAGES, texts_of
+from central.web.live import Changes, Snapshot, stream
+from central.web.login import own_path, read_form
+from central.web.pages import Pages, Planograms, View
 from central.web.queries import Moment, read_picture, read_picture_sites
+from central.web.rendering import Templates
 from central.web.rows import NO_SITE, Site
-from central.web.security import SecurityHeaders, origin_of
+from central.web.security import Compressed, SecurityHeaders, origin_of
 from shelf import ConfigError, Planogram, Problem, SlotId
 
 _log = structlog.get_logger(__name__)
 
 STATIC = Path(__file__).parent / "static"
+LANGUAGE_SECS = 365 * 24 * 3600
+
+_ERRORS = Templates()
 
 
 class Collecting(Acting, Protocol):
@@ -82,27 +87,7 @@ def create_app(
     by_site = {Site(*key): by_aisle for key, by_aisle in planograms.items()}
     public_url = central.http.public_url or ""
     entrance = Entrance(accounts, central.login, public_url) if central.login.required else None
-    return make_app(database, by_site, central.looks, collector, rules_of, entrance)
-
-
-@dataclass(frozen=True, slots=True)
-class Entrance:
-    """Who may come in, and how; an https ``public_url`` keeps the cookie from plain http."""
-
-    accounts: Accounts
-    login: Login
-    public_url: str = ""
-
-    def door(self, secret: bytes) -> Middleware:
-        """Return what every request has to pass; ``secret`` makes its tokens."""
-        return Middleware(Door, accounts=self.accounts, login=self.login, secret=secret)
-
-    def routes(self) -> list[Route]:
-        """Return the pages to log in, and the interface to manage people."""
-        is_https = self.public_url.startswith("https://")
-        pages = LoginPages(self.accounts, self.login, is_https=is_https)
-        people = PeoplePages(self.accounts, self.public_url)
-        return [*pages.routes(), *people.routes(), *PeopleApi(self.accounts).routes()]
+    return make_app(database, by_site, central.looks, collector, rules_of, entrance, central.stores)
 
 
 class _Revalidated(StaticFiles):
@@ -112,6 +97,7 @@ class _Revalidated(StaticFiles):
         """Return the file, or that it has not changed."""
         response = super().file_response(*args, **kwargs)
         response.headers["Cache-Control"] = "no-cache"
+        response.headers["Service-Worker-Allowed"] = "/"
         return response
 
 
@@ -125,11 +111,14 @@ class Web:
         looks: Sequence[Look],
         collector: Collecting | None,
         rules_of: RulesOf,
+        stores: Sequence[Store],
     ) -> None:
         self.changes = Changes()
         self._database = database
         self._collector = collector
-        self._pages = Pages(database, planograms, self.changes, self._broker_fault, rules_of)
+        self._pages = Pages(
+            database, planograms, self.changes, self._broker_fault, rules_of, stores
+        )
         self._api = Api(database, self._pages, collector)
         self._looks = list(looks)
 
@@ -140,32 +129,53 @@ class Web:
         return self._collector.detail or "no connection"
 
     async def page(self, request: Request) -> Response:
-        """The live page of one site."""
-        user = user_of(request)
-        sites = user.own(await run_in_threadpool(self._pages.sites))
+        """The live page of one site; with ``?view=all`` its shelves are drawn at once."""
+        site, sites = await self._asked(request)
+        snapshot = await self._pages.parts(site, texts_of(request), _asked_view(request))
+        return await run_in_threadpool(
+            self._pages.page, request, site, sites, snapshot, self._looks
+        )
+
+    async def more(self, request: Request) -> Response:
+        """What is seldom needed: other stores, the language, logging out."""
+        site, sites = await self._asked(request)
+        return self._pages.more(request, site, sites)
+
+    async def _asked(self, request: Request) -> tuple[Site, list[Site]]:
+        """Return the site that is asked for and all that the user sees; raises 404."""
+        sites = user_of(request).own(await run_in_threadpool(self._pages.sites))
         site = asked_site(request, sites)
         if site not in sites and site != NO_SITE:
             known = ", ".join(other.site for other in sites) or "none that you may see"
             raise HTTPException(404, f"no site {site.site}; there is {known}")
-        parts = await self._pages.parts(site)
-        html = await run_in_threadpool(self._pages.draw_page, site, sites, parts, self._looks, user)
-        return HTMLResponse(html, headers={"Cache-Control": "no-store"})
+        return site, sites
 
     async def events(self, request: Request) -> Response:
-        """Parts of the page as they change."""
-        site = _own_site(request)
+        """Parts of the page as they change; a page says which snapshot it has."""
+        site, t, view = _own_site(request), texts_of(request), _asked_view(request)
+        has = request.headers.get("last-event-id") or request.query_params.get("have")
 
-        async def draw() -> dict[str, str]:
-            return await self._pages.parts(site)
+        async def draw() -> Snapshot:
+            return await self._pages.parts(site, t, view)
 
         async def is_welcome() -> bool:
             return await run_in_threadpool(is_still_in, request)
 
         return StreamingResponse(
-            stream(self.changes, draw, is_welcome),
+            stream(self.changes, draw, self._pages.history.find(has), is_welcome),
             media_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
+
+    async def language(self, request: Request) -> Response:
+        """Keep the language that somebody has chosen, and go back."""
+        check_same_origin(request)
+        form = await read_form(request)
+        if form.get("language") not in LANGUAGES:
+            raise HTTPException(400, f"language: expected one of {', '.join(LANGUAGES)}")
+        answer = RedirectResponse(own_path(form.get("next")), 303)
+        answer.set_cookie(COOKIE, form["language"], max_age=LANGUAGE_SECS, samesite="lax")
+        return answer
 
     async def card(self, request: Request) -> Response:
         """One slot in words, as a piece of HTML."""
@@ -175,7 +185,8 @@ class Web:
             slot = SlotId.parse(slot_text)
         except ValueError as error:
             raise HTTPException(400, f"slot: {error}, after the aisle: a12/b01/s3/p02") from error
-        html = await run_in_threadpool(self._pages.draw_card, site, aisle, slot)
+        t = texts_of(request)
+        html = await run_in_threadpool(self._pages.draw_card, site, aisle, slot, t)
         if html is None:
             raise HTTPException(404, f"no slot {slot} in aisle {aisle}")
         return HTMLResponse(html, headers={"Cache-Control": "no-store"})
@@ -211,6 +222,8 @@ class Web:
         """Return what is served."""
         return [
             Route("/", self.page),
+            Route("/more", self.more),
+            Route("/language", self.language, methods=["POST"]),
             Route("/events", self.events),
             Route("/card", self.card),
             Route("/evidence/{event}/{moment}.jpg", self.picture),
@@ -227,6 +240,7 @@ def make_app(
     collector: Collecting | None = None,
     rules_of: RulesOf = default_rules,
     entrance: Entrance | None = None,
+    stores: Sequence[Store] = (),
 ) -> Starlette:
     """Return the page over ``database``; without a ``collector`` it only looks now and then.
 
@@ -236,7 +250,7 @@ def make_app(
     (call it before the server waits for its connections to end).
     Raises ``ValueError`` for a look whose URL is not http.
     """
-    web = Web(database, planograms, looks, collector, rules_of)
+    web = Web(database, planograms, looks, collector, rules_of, stores)
     if collector is not None:
         collector.on_commit(web.changes.notify)
 
@@ -252,24 +266,35 @@ def make_app(
         routes=[*web.routes(), *(entrance.routes() if entrance else [])],
         middleware=[
             Middleware(SecurityHeaders, picture_origins=origins),
+            Middleware(Compressed),
             entrance.door(secret) if entrance else Middleware(OpenDoor, secret=secret),
         ],
-        exception_handlers={HTTPException: _plain_error, SQLAlchemyError: _try_again},
+        exception_handlers={HTTPException: _say_error, SQLAlchemyError: _try_again},
         lifespan=lifespan,
     )
     app.state.changes = web.changes
     return app
 
 
-async def _plain_error(request: Request, error: Exception) -> Response:
+async def _say_error(request: Request, error: Exception) -> Response:
+    """Answer a person with a page that leads back, a program with plain text."""
     assert isinstance(error, HTTPException)
-    return PlainTextResponse(error.detail, error.status_code, headers=error.headers)
+    if "text/html" not in request.headers.get("accept", ""):
+        return PlainTextResponse(error.detail, error.status_code, headers=error.headers)
+    page = _ERRORS.page(request, "fault.html", error.status_code, fault=error.detail)
+    page.headers.update(error.headers or {})
+    return page
 
 
 async def _try_again(request: Request, error: Exception) -> Response:
     _log.warning("database does not answer", path=request.url.path, reason=str(error))
     words = "the database does not answer; nothing was done, try again"
     return PlainTextResponse(words, 503, headers={"Retry-After": "5"})
+
+
+def _asked_view(request: Request) -> View:
+    """Return how much of the site the query asks for."""
+    return View.ALL if request.query_params.get("view") == View.ALL else View.TODO
 
 
 def _own_site(request: Request) -> Site:

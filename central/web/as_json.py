@@ -8,6 +8,7 @@ from typing import Any
 
 from central.alerts import Step
 from central.web import words
+from central.web.language import ENGLISH
 from central.web.rows import AlertRow, CameraRow, DeadPush, NodeRow, Site, SlotRow
 
 
@@ -29,7 +30,7 @@ def alert_json(site: Site, row: AlertRow, rank: float) -> dict[str, Any]:
     picture = f"/evidence/{row.picture}" if row.picture else None
     return row_json(site, row) | {
         "slot": f"{row.aisle}/{row.slot}",
-        "place": words.place(row.aisle, row.slot),
+        "place": words.place(ENGLISH, row.aisle, row.slot),
         "now": f"{picture}/now.jpg" if picture else None,
         "rank": round(rank, 4),
         "before": f"{picture}/before.jpg" if picture and row.has_before else None,

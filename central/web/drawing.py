@@ -91,6 +91,8 @@ class DrawnBay:
 
 def draw(planogram: Planogram) -> list[DrawnBay]:
     """Return the bays of ``planogram`` from the left, all at one scale and of one height."""
+    if not planogram.bays:
+        return []
     scale = BAY_UNITS / max(bay.width_mm for bay in planogram.bays)
     tops_mm = [shelf.y_mm + shelf.height_mm for bay in planogram.bays for shelf in bay.shelves]
     top = max([*tops_mm, *(bay.height_mm for bay in planogram.bays)]) * scale

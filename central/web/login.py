@@ -8,22 +8,23 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from central.accounts import Account, AccountError, Accounts
 from central.config import Login, ProxyLogin
 from central.web.access import User, check_same_origin, csrf_of, user_of
+from central.web.language import texts_of
 from central.web.limits import Limit
+from central.web.rendering import Templates
 
 COOKIE = "shelfwatch_session"
 FOR_ALL = ("/static/", "/healthz")
-PUBLIC = ("/login", "/link/", *FOR_ALL)
+PUBLIC = ("/login", "/link/", "/language", *FOR_ALL)
 MAX_FORM_BYTES = 16 * 1024
 
 Network = IPv4Network | IPv6Network
@@ -94,40 +95,40 @@ def _is_within(host: str, networks: Sequence[Network]) -> bool:
 class LoginPages:
     """Log in, log out, choose a password."""
 
-    def __init__(self, accounts: Accounts, login: Login, *, is_https: bool) -> None:
+    def __init__(
+        self, accounts: Accounts, login: Login, templates: Templates, *, is_https: bool
+    ) -> None:
         """``is_https`` keeps the cookie from plain http."""
         self._accounts = accounts
         self._max_age_secs = int(login.session_days * 24 * 3600)
         self._is_https = is_https
         self._by_address = Limit(30, 300)
         self._by_name = Limit(8, 300)
-        self._templates = Environment(
-            loader=PackageLoader("central.web"), autoescape=True, undefined=StrictUndefined
-        )
+        self._templates = templates
 
     async def show(self, request: Request) -> Response:
         """The form."""
-        return self._form("login.html", next=_own_path(request.query_params.get("next")))
+        return self._form(request, "login.html", next=own_path(request.query_params.get("next")))
 
     async def log_in(self, request: Request) -> Response:
         """Check name and password; too many tries have to wait."""
         check_same_origin(request)
         form = await read_form(request)
-        name, after = form.get("name", "").strip(), _own_path(form.get("next"))
+        name, after = form.get("name", "").strip(), own_path(form.get("next"))
         address = request.client.host if request.client else "-"
         wait_secs = max(
             self._by_address.wait_secs(address), self._by_name.wait_secs(f"{address} {name}")
         )
         if wait_secs:
-            words = f"Too many tries. Try again in {wait_secs / 60 + 1:.0f} min."
-            answer = self._form("login.html", 429, next=after, name=name, fault=words)
+            words = texts_of(request)("login.wait", minutes=f"{wait_secs / 60 + 1:.0f}")
+            answer = self._form(request, "login.html", 429, next=after, name=name, fault=words)
             answer.headers["Retry-After"] = str(int(wait_secs) + 1)
             return answer
         password = form.get("password", "")
         token = await run_in_threadpool(self._accounts.log_in, name, password)
         if token is None:
-            words = "Name or password is not right."
-            return self._form("login.html", 403, next=after, name=name, fault=words)
+            words = texts_of(request)("login.wrong")
+            return self._form(request, "login.html", 403, next=after, name=name, fault=words)
         self._by_name.forget(f"{address} {name}")
         return self._let_in(token, after)
 
@@ -151,9 +152,9 @@ class LoginPages:
         """The form of a one-time link; looking at it does not use it up."""
         name = await run_in_threadpool(self._accounts.link_owner, request.path_params["token"])
         if name is None:
-            words = "This link has been used or is over; ask for another."
-            return self._form("link.html", 404, name="", fault=words)
-        return self._form("link.html", name=name)
+            words = texts_of(request)("link.over")
+            return self._form(request, "link.html", 404, name="", fault=words)
+        return self._form(request, "link.html", name=name)
 
     async def use_link(self, request: Request) -> Response:
         """Choose the password, and come in."""
@@ -166,13 +167,13 @@ class LoginPages:
         name = await run_in_threadpool(self._accounts.link_owner, token)
         password = form.get("password", "")
         if name is not None and password != form.get("again", ""):
-            words = "The two passwords differ."
-            return self._form("link.html", 400, name=name, fault=words)
+            words = texts_of(request)("link.differ")
+            return self._form(request, "link.html", 400, name=name, fault=words)
         try:
             session = await run_in_threadpool(self._accounts.use_link, token, password)
         except AccountError as error:
             status = 400 if name else 404
-            return self._form("link.html", status, name=name or "", fault=str(error))
+            return self._form(request, "link.html", status, name=name or "", fault=str(error))
         return self._let_in(session, "/")
 
     def _let_in(self, token: str, after: str) -> Response:
@@ -187,10 +188,11 @@ class LoginPages:
         )
         return answer
 
-    def _form(self, template: str, status: int = 200, **context: Any) -> Response:
+    def _form(self, request: Request, template: str, status: int = 200, **context: Any) -> Response:
         values = {"name": "", "fault": "", "next": "/"} | context
-        html = self._templates.get_template(template).render(values)
-        return HTMLResponse(html, status, headers={"Cache-Control": "no-store"})
+        if request.method == "POST":
+            values["here"] = request.url.path  # the form itself cannot be asked for again
+        return self._templates.page(request, template, status, **values)
 
     def routes(self) -> list[Route]:
         """Return what is served."""
@@ -214,7 +216,7 @@ async def read_form(request: Request) -> dict[str, str]:
     return {name: values[-1] for name, values in fields.items()}
 
 
-def _own_path(path: str | None) -> str:
+def own_path(path: str | None) -> str:
     """Return a path on this server to go to next; ``/`` for one that leads elsewhere."""
     if not path or not path.startswith("/") or path.startswith(("//", "/\\")):
         return "/"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from central.web import words
+from central.web.language import Texts
 from central.web.rows import NodeRow, SiteRows
 from shelf import CameraState
 
@@ -21,7 +22,7 @@ class Notice:
     detail: str = ""
 
 
-def watched_by(rows: SiteRows) -> str:
+def watched_by(t: Texts, rows: SiteRows) -> str:
     """Name the cameras that can be trusted: ``Watched by cameras c1 and c2.``"""
     offline = {node.node for node in rows.nodes if not node.is_online}
     good = [
@@ -30,37 +31,35 @@ def watched_by(rows: SiteRows) -> str:
         if camera.state is CameraState.OK and camera.node not in offline
     ]
     if not good:
-        return "No camera can see at present." if rows.cameras else "No camera has reported yet."
-    return f"Watched by {'camera' if len(good) == 1 else 'cameras'} {words.listed(good)}."
+        return t("watched.by.none" if rows.cameras else "watched.by.never")
+    return t("watched.by", count=len(good), cameras=words.listed(t, good))
 
 
-def notices_of(rows: SiteRows, broker_fault: str | None = None) -> Iterator[Notice]:
+def notices_of(t: Texts, rows: SiteRows, broker_fault: str | None = None) -> Iterator[Notice]:
     """Yield what is wrong with broker, nodes and cameras.
 
     What the cameras of an offline node last said is of no more use and is left out.
     """
     if broker_fault is not None:
-        yield Notice(
-            "broker", "The broker is out of reach, so nothing new arrives", None, broker_fault
-        )
+        yield Notice("broker", t("notice.broker"), None, broker_fault)
     offline = {node.node: node for node in rows.nodes if not node.is_online}
     for node in offline.values():
-        yield _node_notice(node)
+        yield _node_notice(t, node)
     for camera in rows.cameras:
         if camera.state is CameraState.OK or camera.node in offline:
             continue
         yield Notice(
             f"camera-{camera.node}-{camera.camera}",
-            f"Camera {camera.camera} {words.CAMERA_WORDS[camera.state]}",
+            t(f"notice.camera.{camera.state.value}", camera=camera.camera),
             camera.since_utc,
             camera.detail,
         )
 
 
-def _node_notice(node: NodeRow) -> Notice:
+def _node_notice(t: Texts, node: NodeRow) -> Notice:
     return Notice(
         f"node-{node.node}",
-        f"Agent {node.node} has been offline",
+        t("notice.node", node=node.node),
         node.time_utc,
-        "what it watches is shown as last seen",
+        t("notice.node.more"),
     )

@@ -5,32 +5,31 @@ from __future__ import annotations
 import hmac
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from central.accounts import LINK_LASTS, AccountError, Accounts, Role
 from central.web.access import Right, User, check_same_origin, user_of
 from central.web.login import read_form
+from central.web.rendering import Templates
 
 
 class PeoplePages:
     """A list, and a form to make or change somebody."""
 
-    def __init__(self, accounts: Accounts, public_url: str = "") -> None:
+    def __init__(self, accounts: Accounts, templates: Templates, public_url: str = "") -> None:
         """Links begin with ``public_url``, or with the address that the admin uses."""
         self._accounts = accounts
         self._public_url = public_url
-        self._templates = Environment(
-            loader=PackageLoader("central.web"), autoescape=True, undefined=StrictUndefined
-        )
+        self._templates = templates
 
     async def show(self, request: Request) -> Response:
         """Everybody, and the empty form."""
-        return await self._page(_admin(request))
+        _admin(request)
+        return await self._page(request)
 
     async def change(self, request: Request) -> Response:
         """Make or change a person; show a one-time link where a password is missing."""
@@ -42,10 +41,10 @@ class PeoplePages:
         try:
             link = await run_in_threadpool(self._change, name, form)
         except AccountError as error:
-            return await self._page(user, 400, fault=str(error), form=form)
+            return await self._page(request, 400, fault=str(error), form=form)
         base = (self._public_url or str(request.base_url)).rstrip("/")
         url = f"{base}/link/{link}" if link else ""
-        return await self._page(user, saved=name, link=url)
+        return await self._page(request, saved=name, link=url)
 
     def _change(self, name: str, form: dict[str, str]) -> str | None:
         try:
@@ -58,13 +57,12 @@ class PeoplePages:
             link = self._accounts.link_for(name)
         return link
 
-    async def _page(self, user: User, status: int = 200, **context: Any) -> Response:
+    async def _page(self, request: Request, status: int = 200, **context: Any) -> Response:
         people = await run_in_threadpool(self._accounts.all)
         values = {"fault": "", "saved": "", "link": "", "form": {}} | context
-        values |= {"user": user, "people": people, "roles": [role.value for role in Role]}
+        values |= {"people": people, "roles": [role.value for role in Role]}
         values["hours"] = int(LINK_LASTS.total_seconds() // 3600)
-        html = self._templates.get_template("people.html").render(values)
-        return HTMLResponse(html, status, headers={"Cache-Control": "no-store"})
+        return self._templates.page(request, "people.html", status, **values)
 
     def routes(self) -> list[Route]:
         """Return what is served."""

@@ -16,11 +16,6 @@ class Site:
     tenant: str
     site: str
 
-    @property
-    def in_words(self) -> str:
-        """``Store s0421``."""
-        return f"Store {self.site}" if self != NO_SITE else "No store yet"
-
 
 NO_SITE = Site("-", "-")
 """What is shown before any node has been heard of."""

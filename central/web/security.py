@@ -1,4 +1,4 @@
-"""Response headers that keep the page to its own files."""
+"""What every response passes: headers that keep the page to its own files, and compression."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import MutableHeaders
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
@@ -32,8 +33,8 @@ class SecurityHeaders:
         self._headers = {
             "Content-Security-Policy": (
                 "default-src 'none'; script-src 'self'; style-src 'self'; "
-                f"img-src {pictures}; connect-src 'self'; base-uri 'none'; form-action 'self'; "
-                "frame-ancestors 'none'"
+                f"img-src {pictures}; connect-src 'self'; manifest-src 'self'; worker-src 'self'; "
+                "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
             ),
             "X-Content-Type-Options": "nosniff",
             "X-Frame-Options": "DENY",
@@ -55,3 +56,20 @@ class SecurityHeaders:
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
+
+
+AS_THEY_ARE = ("/events", "/evidence/")
+"""Streams must not wait for a compressor, and pictures are compressed."""
+
+
+class Compressed:
+    """Sends pages and their files with gzip to whoever takes it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._gzip = GZipMiddleware(app, minimum_size=1000, compresslevel=6)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        as_it_is = scope["type"] != "http" or scope["path"].startswith(AS_THEY_ARE)
+        await (self._app if as_it_is else self._gzip)(scope, receive, send)

@@ -55,10 +55,65 @@ class Browser:
             raise RuntimeError(f"{path}: {value['error']}: {value['message']}")
         return value
 
+    def _get(self, path: str) -> Any:
+        return self._client.get(f"/session{self._session}{path}").json()["value"]
+
     def devtools(self, command: str, **params: Any) -> Any:
         """Run a command of the DevTools protocol."""
         body = {"cmd": command, "params": params}
         return self._send(f"{self._session}/goog/cdp/execute", body)
+
+    def windows(self) -> list[str]:
+        """Return the handles of all windows."""
+        handles = self._get("/window/handles")
+        assert isinstance(handles, list)
+        return handles
+
+    def new_window(self) -> str:
+        """Open another window, go there and return its handle."""
+        handle = str(self._send(f"{self._session}/window/new", {"type": "window"})["handle"])
+        self.switch_to(handle)
+        return handle
+
+    def switch_to(self, handle: str) -> None:
+        """Go to another window."""
+        self._send(f"{self._session}/window", {"handle": handle})
+
+    def close_window(self, then: str) -> None:
+        """Close this window and go to another."""
+        self._client.delete(f"/session{self._session}/window")
+        self.switch_to(then)
+
+    def set_cookie(self, url: str, name: str, value: str) -> None:
+        """Give the browser a cookie, as if ``url`` had set it."""
+        self.devtools("Network.setCookie", name=name, value=value, url=url)
+
+    def cut_network(self, is_cut: bool) -> None:
+        """Take the network away from this window, or give it back."""
+        self.devtools("Network.enable")
+        self.devtools(
+            "Network.emulateNetworkConditions",
+            offline=is_cut,
+            latency=0,
+            downloadThroughput=-1,
+            uploadThroughput=-1,
+        )
+
+    def tap(self, selector: str) -> None:
+        """Tap the middle of the first visible match with a finger or a mouse."""
+        place = self.wait_for(
+            "const found = [...document.querySelectorAll(arguments[0])].find((e) => e.offsetParent"
+            " || e.getClientRects().length);"
+            "if (!found) return null;"
+            "found.scrollIntoView({block: 'center', behavior: 'instant'});"
+            "const box = found.getBoundingClientRect();"
+            "return {x: box.x + box.width / 2, y: box.y + box.height / 2}",
+            selector,
+        )
+        for kind in ("mousePressed", "mouseReleased"):
+            self.devtools(
+                "Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **place
+            )
 
     def resize(self, size: tuple[int, int], scale: float = 1.0) -> None:
         """Give the page a size; one narrower than 500 px is a phone with touch."""

@@ -17,7 +17,8 @@ from web_rows import planogram, stored_alert, stored_slot
 from central.accounts import LINK_LASTS, AccountError, Accounts, Role
 from central.config import Login, ProxyLogin
 from central.database import Database
-from central.web.app import Entrance, make_app
+from central.web.app import make_app
+from central.web.entrance import Entrance
 from central.web.limits import Limit
 from central.web.rows import Site
 
@@ -240,7 +241,7 @@ def test_logging_out_ends_the_session(database: Database, accounts: Accounts) ->
     client = browser(database, accounts)
     log_in(client, "anna")
     cookie = client.cookies["shelfwatch_session"]
-    csrf = re.search(r'name="csrf" value="(\w+)"', client.get("/").text)
+    csrf = re.search(r'name="csrf" value="(\w+)"', client.get("/more").text)
     assert csrf is not None
     assert client.post("/logout", data={"csrf": csrf[1]}).headers["location"] == "/login"
     assert accounts.session(cookie) is None
@@ -383,12 +384,12 @@ def test_an_admin_has_a_page_for_people(database: Database, accounts: Accounts) 
         in client.post("/people", data=form | {"stores": "demo/s0001", "password": "on"}).text
     )
     assert "no password yet" in client.get("/people").text
-    assert 'href="/people"' in client.get("/").text
+    assert 'href="/people"' in client.get("/more").text
     person(accounts, "ben", Role.MANAGER, None)
     other = browser(database, accounts)
     log_in(other, "ben")
     assert other.get("/people").status_code == 403
-    assert 'href="/people"' not in other.get("/").text
+    assert 'href="/people"' not in other.get("/more").text
 
 
 def test_without_login_the_page_says_so(database: Database) -> None:

@@ -17,8 +17,9 @@ from central.config import Look
 from central.database import Database
 from central.desk import Actor
 from central.web.app import make_app
+from central.web.language import ENGLISH
 from central.web.live import Changes
-from central.web.pages import Pages
+from central.web.pages import Pages, View
 from central.web.rows import Site
 from shelf.wire import StaffAction, StaffAnswer
 
@@ -88,7 +89,7 @@ def test_the_page_loads_nothing_from_elsewhere(client: TestClient) -> None:
     assert "script-src 'self';" in policy
     assert "img-src 'self' http://127.0.0.1:9;" in policy
     assert "unsafe" not in policy
-    for path in ("/healthz", "/static/page.js", "/evidence/none/now.jpg"):
+    for path in ("/healthz", "/static/todo.js", "/evidence/none/now.jpg"):
         assert client.get(path).headers["x-content-type-options"] == "nosniff"
 
 
@@ -177,10 +178,10 @@ def test_the_card_of_a_slot(client: TestClient, database: Database) -> None:
 def test_several_stores_can_be_chosen(client: TestClient, database: Database) -> None:
     """The first is shown; a link leads to each; one that does not exist is said to be missing."""
     insert(database, "slot_states", stored_slot(site="s0002", name="Nutmeg"))
-    first = client.get("/").text
-    assert 'href="/?tenant=demo&amp;site=s0002"' in first
-    assert "Nutmeg" not in first
-    assert "Nutmeg" in client.get("/?tenant=demo&site=s0002").text
+    assert "Nutmeg" not in client.get("/?view=all").text
+    more = client.get("/more").text
+    assert 'href="/?tenant=demo&amp;site=s0002">Store s0002</a>' in more
+    assert "Nutmeg" in client.get("/?view=all&tenant=demo&site=s0002").text
     missing = client.get("/?tenant=demo&site=s9")
     assert (missing.status_code, "there is s0001, s0002" in missing.text) == (404, True)
 
@@ -234,17 +235,17 @@ def test_only_the_page_can_act(
 def test_only_the_bay_that_changed_is_sent_again(database: Database) -> None:
     """A large store's page would else be a megabyte for each change."""
     pages = Pages(database, {SITE: {"a12": planogram()}}, Changes(), lambda: None)
-    before = pages.draw_parts(SITE)
+    before = pages.draw_parts(SITE, ENGLISH, View.ALL)
     insert(database, "slot_states", stored_slot("b02/s1/p01"))
-    after = pages.draw_parts(SITE)
+    after = pages.draw_parts(SITE, ENGLISH, View.ALL)
     changed = {name for name in after if after[name] != before[name]}
     assert "bay-a12-2" in changed
     assert "bay-a12-1" in after.keys() - changed
 
 
 def test_the_first_page_is_whole(client: TestClient) -> None:
-    """Every slot is drawn before any script has run."""
-    page = client.get("/").text
+    """Every slot is drawn before any script has run, for whoever asks for all."""
+    page = client.get("/?view=all").text
     for slot in ("b01/s1/p01", "b01/s1/p02", "b01/s2/p01", "b02/s1/p01"):
         assert f'data-key="a12/{slot}"' in page
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy.exc import OperationalError
 
-from central.web.live import Changes, Parts, stream
+from central.web.live import Changes, History, Parts, Snapshot, stream
 
 
 class Page:
@@ -18,20 +18,21 @@ class Page:
 
     def __init__(self) -> None:
         self.parts: Parts = {"alerts": "none", "summary": "quiet"}
+        self.history = History()
         self.is_broken = False
 
-    async def draw(self) -> Parts:
+    async def draw(self) -> Snapshot:
         if self.is_broken:
             raise OperationalError("select", {}, Exception("disk I/O error"))
-        return dict(self.parts)
+        return self.history.keep(dict(self.parts))
 
 
 async def next_event(events: AsyncIterator[str]) -> tuple[str, Any]:
     async with asyncio.timeout(10):
         while True:
             text = await anext(events)
-            if text.startswith("event: "):
-                name, data = text.strip().split("\n")
+            if text.startswith("id: "):
+                _, name, data = text.strip().split("\n")
                 return name.removeprefix("event: "), json.loads(data.removeprefix("data: "))
 
 
@@ -96,7 +97,7 @@ def test_who_is_not_welcome_any_more_gets_nothing() -> None:
         async def is_welcome() -> bool:
             return welcome[0]
 
-        events = stream(changes, page.draw, is_welcome, beat_secs=0.01, gather_secs=0)
+        events = stream(changes, page.draw, None, is_welcome, beat_secs=0.01, gather_secs=0)
         await next_event(events)
         welcome[0] = False
         page.parts["alerts"] = "secret"
@@ -105,6 +106,32 @@ def test_who_is_not_welcome_any_more_gets_nothing() -> None:
         assert "secret" not in "".join(rest)
 
     asyncio.run(scenario())
+
+
+def test_a_page_that_comes_back_gets_only_what_it_missed() -> None:
+    """What is gone is told too; a page whose drawing is forgotten gets everything anew."""
+
+    async def scenario() -> None:
+        changes, page = Changes(), Page()
+        changes.open()
+        seen = await page.draw()
+        page.parts = {"alerts": "one", "more": "new"}
+        for known, is_all in ((page.history.find(seen.id), False), (page.history.find("x"), True)):
+            events = stream(changes, page.draw, known, beat_secs=600, gather_secs=0)
+            _, first = await next_event(events)
+            assert first["all"] is is_all
+            gone = {} if is_all else {"summary": None}
+            assert first["parts"] == page.parts | gone
+            await events.aclose()  # type: ignore[attr-defined]
+
+    asyncio.run(scenario())
+
+
+def test_old_drawings_are_forgotten() -> None:
+    """Memory stays bounded however long the pages live."""
+    history = History(size=2)
+    names = [history.keep({"alerts": str(number)}).id for number in range(3)]
+    assert [history.find(name) is not None for name in names] == [False, True, True]
 
 
 def test_a_database_error_is_silence_and_then_recovery() -> None:
