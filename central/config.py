@@ -9,6 +9,7 @@ from pydantic import Field, IPvAnyNetwork, field_validator
 
 from central.alert_settings import AlertSettings, HomeAssistant, Recipient, Store
 from central.broker_settings import BrokerSettings
+from central.metric_settings import Keep, MetricSettings, Prometheus, Regions
 from shelf.planogram import Planogram
 from shelf.planogram_file import load_planogram
 from shelf.settings import Settings, load_settings, with_paths_from
@@ -84,12 +85,12 @@ class Look(Settings):
     url: str = Field(description="URL of a JPEG picture.")
 
 
-class Central(Settings):
+class Central(Regions):
     """Broker, database and web pages of the central part."""
 
     database_url: str = Field(
         "sqlite:///central.sqlite",
-        description="SQLAlchemy URL; a SQLite file is relative to this configuration.",
+        description="sqlite:///FILE, relative to this configuration, or postgresql://HOST/NAME.",
     )
     broker: BrokerSettings = Field(description="The broker to listen to.")
     http: Http = Field(default_factory=Http, description="The web pages.")
@@ -100,6 +101,9 @@ class Central(Settings):
     stores: tuple[Store, ...] = Field((), description="Opening hours of stores.")
     people: tuple[Recipient, ...] = Field((), description="Who is pushed to.")
     home_assistant: HomeAssistant | None = Field(None, description="MQTT discovery, if wanted.")
+    metrics: MetricSettings = Field(default_factory=MetricSettings, description="Figures.")
+    keep: Keep = Field(default_factory=Keep, description="After how long what is deleted.")
+    prometheus: Prometheus | None = Field(None, description="Central's own health, if wanted.")
 
     @field_validator("planograms")
     @classmethod

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
-from shelf import commands, topics, wire
+from shelf import commands, kpi, topics, wire
 from shelf.commands import CommandName
 
 GROUP = "shelfwatch.schemas"
@@ -25,7 +25,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 def schema_files() -> dict[str, str]:
     """Return the text of every generated file by its name."""
-    models: dict[str, type[BaseModel]] = {**wire.MESSAGES, **commands.MESSAGES}
+    models: dict[str, type[BaseModel]] = {**wire.MESSAGES, **commands.MESSAGES, **kpi.MESSAGES}
     models |= {name.removeprefix(wire.TYPE_PREFIX): m for name, m in wire.EVENT_DATA.items()}
     models |= {entry.name: entry.load() for entry in entry_points(group=GROUP)}
     files = {f"{name}.schema.json": _schema_text(model) for name, model in models.items()}
@@ -98,8 +98,14 @@ def _asyncapi() -> dict[str, Any]:
             "What a person does about an alert; never retained.",
         ),
         "answers": (member.answers, "send", ["staff-answer"], "What became of an action."),
+        "figures": (
+            topics.kpi("tenant", "scope", "id"),
+            "send",
+            ["kpi"],
+            "Key figures of a site or a region (scope); retained.",
+        ),
     }
-    names = ("tenant", "site", "node", "aisle", "bay", "camera", "person", "id")
+    names = ("tenant", "site", "node", "aisle", "bay", "camera", "person", "scope", "id")
     document: dict[str, Any] = {
         "asyncapi": "3.0.0",
         "info": {
@@ -125,7 +131,7 @@ def _asyncapi() -> dict[str, Any]:
             "action": action,
             "channel": {"$ref": f"#/channels/{name}"},
         }
-    for name in (*wire.MESSAGES, *commands.MESSAGES):
+    for name in (*wire.MESSAGES, *commands.MESSAGES, *kpi.MESSAGES):
         document["components"]["messages"][name] = {
             "contentType": "application/json",
             "payload": {"$ref": f"./{name}.schema.json"},
