@@ -207,7 +207,7 @@ def _draw(plan: Plan, which: str, out: str) -> None:
         sys.exit(f"--picture: expected STORE/SEED/CAMERA@SECS like 0/0/c1@1795, found {which!r}")
     picture, lines = draw_look(plan.cache, day, plan.course, at, keep=plan.keep)
     cv2.imwrite(out, picture)
-    _console.print("\n".join(lines), highlight=False, markup=False)
+    print("\n".join(lines))
 
 
 if __name__ == "__main__":

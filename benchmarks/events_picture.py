@@ -23,9 +23,9 @@ def draw_look(
 ) -> tuple[ImageBgr, list[str]]:
     """Return the last look until ``secs``, drawn upon, and a line for each slot.
 
-    Slots are framed in the colours of their readings, facings in white, gaps in red; what the
-    gate holds to be moving is shaded yellow. Lines say what was read, what was told last, and what
-    is true.
+    Slots are framed in the colours of their readings, facings in white, gaps in red, as they were
+    last seen; what the gate holds to be moving is shaded yellow. Lines say what was read, what
+    was told last, and what is true.
     """
     world = world_of(cache, day.store, day.seed, course)
     tape, truth = tape_of(cache, day, course, keep=keep), world.truth()
@@ -40,7 +40,7 @@ def draw_look(
         mask = cv2.resize(moving, size, interpolation=cv2.INTER_NEAREST) > 0
         image[mask] = (0.6 * image[mask] + 0.4 * np.array(MOVING_BGR)).astype(np.uint8)
     out = draw_slots(image, looked.readings)
-    seen = look.seen
+    seen = next((past.seen for past in reversed(tape.looks[: number + 1]) if past.seen), None)
     for n, (_, _, rectifier) in enumerate(player.looker.views if seen and player.looker else ()):
         for boxes, colour in (
             (seen.observed[n].facings_xyxy_px, FACING_BGR),
