@@ -65,6 +65,7 @@ def check_site(site: Site, now: datetime | None = None) -> Checked:
     for camera in site.cameras:
         words = models[site.model_of(camera)]
         _check_camera(checked, camera, planograms.get(camera.aisle), words)
+    checked.remarks += _shared_bays(site)
     if site.catalog is not None:
         for versions in planograms.values():
             used = versions.in_force(now).planogram or versions.planograms[-1]
@@ -204,6 +205,20 @@ def camera_problems(
     for planogram in versions.planograms:
         problems += calibration_problems(f"{where}.calibration", planogram)
     return problems
+
+
+def _shared_bays(site: Site) -> list[str]:
+    """Say which bays several cameras see."""
+    cameras: dict[tuple[str, int], list[str]] = {}
+    for camera in site.cameras:
+        for bay in camera.bays:
+            cameras.setdefault((camera.aisle, bay), []).append(camera.id)
+    return [
+        f"bay {bay} of aisle {aisle}: cameras {', '.join(seen_by)} see it; for each slot the one "
+        "that shows it larger decides"
+        for (aisle, bay), seen_by in cameras.items()
+        if len(seen_by) > 1
+    ]
 
 
 def _bays_not_planned(camera: CameraSettings, versions: PlanogramVersions) -> list[str]:

@@ -193,15 +193,10 @@ class Site(Settings):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        watched: dict[tuple[str, int], str] = {}
         for camera in self.cameras:
             for bay in camera.bays:
-                other = watched.setdefault((camera.aisle, bay), camera.id)
-                if other != camera.id or camera.bays.count(bay) > 1:
-                    raise ValueError(
-                        f"each bay of an aisle once, got bay {bay} of {camera.aisle!r} for "
-                        f"cameras {other!r} and {camera.id!r}"
-                    )
+                if camera.bays.count(bay) > 1:
+                    raise ValueError(f"each bay of camera {camera.id!r} once, got bay {bay} twice")
             if self.decide.stale_secs < STALE_LOOKS * camera.look_every_secs:
                 raise ValueError(
                     f"decide.stale_secs of at least {STALE_LOOKS} looks, got "

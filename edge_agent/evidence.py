@@ -11,10 +11,11 @@ import base64
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from edge_agent.ledger import Change, Place
+from edge_agent.ledger import Change
 from edge_agent.outbox import NewEvent
 from edge_agent.picture import crop_box, evidence_jpeg
 from edge_agent.settled import SettledPicture
+from edge_agent.sights import Place
 from edge_agent.station import Looked
 from shelf import SlotId, SlotReading, State
 from shelf.ids import uuid7

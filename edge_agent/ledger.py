@@ -22,6 +22,7 @@ from edge_agent.occupancy import (
     observe,
 )
 from edge_agent.outbox import NewEvent, StateRow
+from edge_agent.sights import Place, Sights
 from shelf import (
     PlannedSlot,
     PlanogramInForce,
@@ -41,9 +42,6 @@ from shelf.wire import (
     SlotSnapshot,
 )
 
-Place = tuple[str, SlotId]
-"""Aisle and slot."""
-
 NO_PLANOGRAM = "no planogram is in force"
 IN_RESET = "a reset is in progress"
 
@@ -52,7 +50,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Who watches which bays, and with what; every event names it.
+    """Who watches which bays, and with what; every event names who decided.
 
     ``max_gap_secs`` is the longest time between two looks in which the camera still counts as
     having watched.
@@ -78,6 +76,7 @@ class Change:
 class Ledger:
     """The slots of the planograms in force on a node. Not thread-safe: one thread owns it.
 
+    Of several cameras on a bay the better view of each slot decides, see `edge_agent.sights`.
     Slots whose plan changes with a version are unknown until they are seen, those that stay the
     same keep their state. In a reset every slot is unknown.
     """
@@ -101,7 +100,16 @@ class Ledger:
         self._rules = rules
         self._new_id = new_id
         self._clock = clock
-        self._watch_of = {(w.aisle, bay): w for w in watches for bay in w.bays}
+        self._watches = {watch.camera: watch for watch in watches}
+        self._cameras_of: dict[tuple[str, int], list[str]] = {}
+        for watch in self._watches.values():
+            for bay in watch.bays:
+                self._cameras_of.setdefault((watch.aisle, bay), []).append(watch.camera)
+        self._sights = Sights(
+            self._cameras_of,
+            {watch.camera: watch.max_gap_secs for watch in self._watches.values()},
+            rules.min_confidence,
+        )
         self._memories: dict[Place, SlotMemory] = {
             (aisle, slot.id): first_memory(slot, now_secs, now_utc)
             for aisle, now in self._in_force.items()
@@ -170,20 +178,26 @@ class Ledger:
     ) -> list[Change]:
         """Take in one look, judged by what is `in_force`; returns the changes it leads to.
 
-        Events of the bays name ``watch`` from now on.
-        ``lost_bays`` are bays that the camera no longer sees where it should: their slots are
-        unknown at once, for the reason ``why_lost``.
+        Events that this camera decides name ``watch`` from now on.
+        ``lost_bays`` are bays that the camera no longer sees where it should: slots that no other
+        camera sees are unknown at once, for the reason ``why_lost``.
         """
-        self._watch_of |= {(watch.aisle, bay): watch for bay in watch.bays}
+        self._watches[watch.camera] = watch
         lost = set(lost_bays)
         changes: list[Change] = []
         for place, memory in list(self._memories.items()):
-            if place[0] == watch.aisle and place[1].bay in lost:
+            if (
+                place[0] == watch.aisle
+                and place[1].bay in lost
+                and self._sights.is_left_blind(watch.camera, place, now_secs)
+            ):
                 changes += self._keep(place, memory, forget(memory, now_utc, why_lost), now_utc)
         for reading in readings:
             if reading.slot.bay in lost:
                 continue
             place = (watch.aisle, reading.slot)
+            if not self._sights.decides(watch.camera, place, reading, now_secs):
+                continue
             memory = self._memories[place]
             after = observe(memory, reading, self._rules, now_secs, now_utc, watch.max_gap_secs)
             changes += self._keep(place, memory, after, now_utc)
@@ -241,6 +255,17 @@ class Ledger:
             slots=slots,
         )
 
+    def decider(self, aisle: str, slot: SlotId) -> str | None:
+        """Return the camera that decides about a slot; None for a bay without a camera."""
+        watch = self._watch_of((aisle, slot))
+        return None if watch is None else watch.camera
+
+    def _watch_of(self, place: Place) -> Watch | None:
+        cameras = self._cameras_of.get((place[0], place[1].bay))
+        if cameras is None:
+            return None
+        return self._watches[self._sights.decider(place) or cameras[0]]
+
     def _planned(self, place: Place) -> PlannedSlot | None:
         now = self._in_force.get(place[0])
         try:
@@ -253,6 +278,7 @@ class Ledger:
         memory, slot = self._memories.get(place), self._planned(place)
         if memory is not None and slot is not None and memory.plan == SlotPlan.of(slot):
             return []
+        self._sights.forget(place)
         planned = slot or _stand_in(place[1])
         fresh = first_memory(planned, now_secs, now_utc)
         changes = []
@@ -295,7 +321,7 @@ class Ledger:
         self, place: Place, held: SlotState, slot: PlannedSlot, now_utc: datetime
     ) -> Change:
         aisle, slot_id = place
-        watch = self._watch_of.get((aisle, slot_id.bay))
+        watch = self._watch_of(place)
         now = self._in_force.get(aisle)
         data = SlotChanged(
             state=held.state,
