@@ -66,6 +66,9 @@ MAX_SPREAD_PX = 0.7
 MAX_RESIDUAL_PX = 0.8
 MAX_HALVES_PX = 1.5
 
+_FINE_PX = 1920
+"""In wider pictures more than `STILL_PX` is no movement either."""
+
 _TILE_PX = 48
 _VOTE_TILE_PX = 32
 _SEARCH_PX = 6
@@ -93,10 +96,11 @@ class Registration:
 
     ``reference_from_now`` is a (3,3) homography on undistorted normalised image coordinates (those
     of `BayCalibration.bay_from_image`). ``shift_px`` (n,2) is how far the reference's marks have
-    moved, in px of the new picture. Both are what was measured, for ``unknown`` the identity and
-    zeros. ``inliers`` of ``tiles`` that show something agree; their rms distance is
-    ``residual_px``, and ``spread_px`` is one standard deviation of the shift at the worst mark,
-    both in px of a picture `WIDTH_PX` wide.
+    moved, in px of the new picture; ``turn`` and ``lens`` say the same. For ``unknown`` they are
+    the identity, zeros and no turn. ``inliers`` of ``tiles`` that show something agree; their rms
+    distance is ``residual_px``, ``spread_px`` is one standard deviation of the shift at the worst
+    mark, and ``halves_px`` how far the picture's halves disagree there, in px of a picture
+    `WIDTH_PX` wide. ``rival`` (0..1) is how near the votes of another turn came.
     """
 
     kind: RegistrationKind
@@ -104,6 +108,7 @@ class Registration:
     reference_from_now: Floats
     shift_px: Floats
     turn: Turn
+    lens: Lens
     tiles: int
     inliers: int = 0
     rival: float = 0.0
@@ -198,6 +203,11 @@ def corrected(calibration: Calibration, reference_from_now: Floats) -> Calibrati
     return calibration.model_copy(update={"bays": tuple(bays)})
 
 
+def still_below_px(width_px: int) -> float:
+    """Return the shift that is no movement in a picture so wide."""
+    return STILL_PX * max(1.0, width_px / _FINE_PX)
+
+
 def small_grey(image_bgr: ImageBgr) -> Grey:
     """Return a picture in grey, `WIDTH_PX` wide."""
     height, width = image_bgr.shape[:2]
@@ -265,7 +275,7 @@ def _judged(
         (not halves <= MAX_HALVES_PX, "the picture's halves say different things"),
     ]
     doubt = next((words for is_so, words in doubts if is_so), "")
-    still_px = STILL_PX * max(1.0, size_px[0] / 1920)
+    still_px = still_below_px(size_px[0])
     if doubt:
         kind, reason = RegistrationKind.UNKNOWN, doubt
     elif farthest < still_px:
@@ -281,6 +291,7 @@ def _judged(
         _homography(fit.lens, fit.turn) if is_known else np.eye(3),
         shift_px if is_known else np.zeros_like(shift_px),
         fit.turn if is_known else NO_TURN,
+        fit.lens,
         tiles,
         inliers,
         rival,
@@ -350,6 +361,7 @@ def _unknown(reference: Reference, reason: str) -> Registration:
         np.eye(3),
         np.zeros_like(reference.marks_uv),
         NO_TURN,
+        reference.lenses[0],
         len(reference.tiles),
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from pathlib import Path
 
 import structlog
 
@@ -17,8 +18,8 @@ from detector import Detector
 from edge_agent import metrics
 from edge_agent.answers import Answers
 from edge_agent.bookkeeper import Bookkeeper
+from edge_agent.calibration_watch import WatchedCalibration, load_calibration
 from edge_agent.capture import CameraReport, Capture
-from edge_agent.check import camera_problems
 from edge_agent.clock import utc_now
 from edge_agent.commands import Commands
 from edge_agent.config import CameraSettings, Site
@@ -32,13 +33,17 @@ from edge_agent.mailbox import MailboxSet
 from edge_agent.model_watch import POLL_SECS, WatchedModel, words_of
 from edge_agent.outbox import Outbox, OutboxError
 from edge_agent.picture import draw_slots, encode_jpeg
+from edge_agent.references import drift_of
 from edge_agent.settled import Settled
 from edge_agent.site_planograms import RecogniserOf, load_planograms, load_recognisers
 from edge_agent.station import Looked, Station
 from edge_agent.uplink import Uplink, UplinkState
-from shelf import ConfigError, Planogram, PlanogramVersions
+from shelf import Planogram, PlanogramVersions
 
 _log = structlog.get_logger(__name__)
+
+REFERENCES = "references"
+"""Folder beside the outbox for the reference pictures that the agent makes."""
 
 TICK_SECS = 1.0
 TAKE_SECS = 0.5
@@ -47,19 +52,30 @@ QUEUE_LOOKS = 8
 
 
 def build_station(
-    camera: CameraSettings, versions: PlanogramVersions, recogniser_of: RecogniserOf
+    camera: CameraSettings,
+    versions: PlanogramVersions,
+    recogniser_of: RecogniserOf,
+    references: Path | None = None,
 ) -> Station:
-    """Return the pipeline of one camera; raises `ConfigError` for files that do not fit."""
-    calibration = None if camera.calibration is None else Calibration.load(camera.calibration)
-    if problems := camera_problems(camera, versions, calibration):
-        raise ConfigError(problems)
+    """Return the pipeline of one camera; raises `ConfigError` for files that do not fit.
 
-    def looker_of(detector: Detector, planogram: Planogram) -> Looker | None:
+    Reference pictures that are made while it works are kept in the folder ``references``.
+    """
+
+    def looker_of(
+        detector: Detector, planogram: Planogram, calibration: Calibration | None
+    ) -> Looker | None:
         bays = [bay for bay in planogram.bays if bay.number in camera.bays]
         bays.sort(key=lambda bay: camera.bays.index(bay.number))
         return Looker(detector, bays, recogniser_of(planogram), calibration) if bays else None
 
-    return Station(camera, looker_of, Gate())
+    return Station(
+        camera,
+        looker_of,
+        Gate(),
+        load_calibration(camera, versions),
+        lambda calibration: drift_of(camera, calibration, versions, references),
+    )
 
 
 class Agent:
@@ -74,9 +90,16 @@ class Agent:
         self._planograms = load_planograms(site)
         watched = {path: WatchedModel(path) for path in site.models}
         self._models = {camera.id: watched[site.model_of(camera)] for camera in site.cameras}
+        self._calibrations = {
+            camera.id: WatchedCalibration(camera, self._planograms[camera.aisle])
+            for camera in site.cameras
+        }
         recogniser_of = load_recognisers(site, self._planograms)
+        references = site.outbox.path.parent / REFERENCES
         self._stations = {
-            camera.id: build_station(camera, self._planograms[camera.aisle], recogniser_of)
+            camera.id: build_station(
+                camera, self._planograms[camera.aisle], recogniser_of, references
+            )
             for camera in site.cameras
         }
         self._mailboxes: MailboxSet[Frame] = MailboxSet(self._stations)
@@ -156,7 +179,10 @@ class Agent:
         self._models_asked.set()
 
     def check_models(self) -> None:
-        """Look for new models now, not at the next poll; may be called from a signal handler."""
+        """Look for new models and calibrations now, not at the next poll.
+
+        May be called from a signal handler.
+        """
         self._models_asked.set()
 
     def _shut_down(self, threads: list[threading.Thread]) -> None:
@@ -198,7 +224,8 @@ class Agent:
             try:
                 versions = self._planograms[station.settings.aisle]
                 in_force = versions.in_force(frame.captured_at_utc)
-                station.use(self._models[camera].current, in_force)
+                calibration = self._calibrations[camera].current
+                station.use(self._models[camera].current, in_force, calibration)
                 with metrics.LOOK_SECS.time():
                     looked = station.work(frame)
                 metrics.LOOKS.labels(camera, "read" if looked.inferred else "unread").inc()
@@ -219,6 +246,8 @@ class Agent:
                 return
             for model in set(self._models.values()):
                 model.check(at_once=asked)
+            for calibration in self._calibrations.values():
+                calibration.check(at_once=asked)
 
     def _hand_over(self, looked: Looked) -> None:
         while not self._stopping.is_set():
@@ -248,7 +277,7 @@ class Agent:
                     self._books.looked(looked)
                 if time.monotonic() - ticked >= TICK_SECS:
                     ticked = time.monotonic()
-                    self._note_models()
+                    self._note_refusals()
                     self._books.tick(ticked, utc_now())
                 if not self._books.has_unwritten:
                     self._fault = ""
@@ -256,11 +285,18 @@ class Agent:
                 self._fault = "states cannot be written; see the log"
                 _log.exception("state could not be written")
 
-    def _note_models(self) -> None:
+    def _note_refusals(self) -> None:
         for camera, model in self._models.items():
-            why = model.refused.partition("\n")[0]
-            note = f"a new model was refused, the old one is kept: {why}" if why else ""
-            self._books.noted(camera, note, utc_now())
+            calibration = self._calibrations[camera]
+            notes = (
+                f"a new {what} was refused, the old one is kept: {why}"
+                for what, why in (
+                    ("model", model.refused.partition("\n")[0]),
+                    ("calibration", " ".join(calibration.refused.split())),
+                )
+                if why
+            )
+            self._books.noted(camera, "; ".join(notes), utc_now())
 
     def _health_now(self) -> Health:
         online = self._uplink.state is UplinkState.ONLINE

@@ -13,6 +13,7 @@ from calibration import Calibration
 from edge_agent import metrics
 from edge_agent.clock import clock_state
 from edge_agent.config import CameraSettings, Site
+from edge_agent.drift import DriftStatus
 from edge_agent.evidence import Evidence
 from edge_agent.ledger import IN_RESET, NO_PLANOGRAM, Change, Ledger, Watch
 from edge_agent.occupancy import Rules
@@ -53,11 +54,16 @@ class Retainer(Protocol):
         ...
 
 
+Told = tuple[CameraState, str, str]
+"""State, detail and calibration."""
+
+
 @dataclass(slots=True)
 class _Camera:
     """Two things can be wrong with a camera: getting its pictures, and what they show.
 
-    ``notes`` are worth knowing although nothing is wrong with it: of its planogram and its model.
+    Notes and ``drift`` are worth knowing although nothing is wrong with it: of its planogram, of
+    what was refused, and how it is corrected.
     """
 
     watch: Watch
@@ -68,6 +74,7 @@ class _Camera:
     since_utc: datetime
     planogram_note: str = ""
     note: str = ""
+    drift: DriftStatus | None = None
 
     @property
     def state(self) -> CameraState:
@@ -78,7 +85,14 @@ class _Camera:
     def detail(self) -> str:
         """Why, or what else is to be known."""
         why = self.link_detail if self.link is not CameraState.OK else self.sight_detail
-        return "; ".join(words for words in (why, self.planogram_note, self.note) if words)
+        turned = f"turned by {self.drift.px:.0f} px, which is corrected" if self.drift else ""
+        notes = (why, turned, self.planogram_note, self.note)
+        return "; ".join(words for words in notes if words)
+
+    @property
+    def told(self) -> Told:
+        """What is published of it, without times."""
+        return self.state, self.detail, self.watch.calibration
 
 
 class Bookkeeper:
@@ -153,11 +167,14 @@ class Bookkeeper:
         camera = self._cameras[looked.camera]
         if looked.in_force != self._ledger.in_force(camera.watch.aisle):
             looked = replace(looked, readings=(), lost_bays=(), inferred=False)
+        before = camera.told
         if camera.watch.model != looked.model:
             camera.watch = replace(camera.watch, model=looked.model)
+        if looked.calibration not in (None, camera.watch.calibration):
+            camera.watch = replace(camera.watch, calibration=looked.calibration)
         watch, now_utc = camera.watch, looked.captured_at_utc
-        before = (camera.state, camera.detail)
         camera.sight, camera.sight_detail = looked.state, looked.detail
+        camera.drift = looked.drift
         self._publish_camera(looked.camera, before, now_utc)
         changes = self._ledger.take(
             watch,
@@ -177,14 +194,14 @@ class Bookkeeper:
     def reported(self, name: str, state: CameraState, detail: str, at_utc: datetime) -> None:
         """Take in what capture says of a camera; a change is published."""
         camera = self._cameras[name]
-        before = (camera.state, camera.detail)
+        before = camera.told
         camera.link, camera.link_detail = state, detail
         self._publish_camera(name, before, at_utc)
 
     def noted(self, name: str, note: str, at_utc: datetime) -> None:
         """Add ``note`` to what is said of a camera; a change is published."""
         camera = self._cameras[name]
-        before = (camera.state, camera.detail)
+        before = camera.told
         camera.note = note
         self._publish_camera(name, before, at_utc)
 
@@ -214,7 +231,7 @@ class Bookkeeper:
             _log_in_force(aisle, now)
             for name, camera in self._cameras.items():
                 if camera.watch.aisle == aisle:
-                    told = (camera.state, camera.detail)
+                    told = camera.told
                     camera.planogram_note = _note(now)
                     self._publish_camera(name, told, now_utc)
             known = before.planogram if before else None
@@ -231,9 +248,9 @@ class Bookkeeper:
             for bay in sorted(bays):
                 self._publish_snapshot(aisle, bay, now_utc)
 
-    def _publish_camera(self, name: str, before: tuple[CameraState, str], at_utc: datetime) -> None:
+    def _publish_camera(self, name: str, before: Told, at_utc: datetime) -> None:
         camera = self._cameras[name]
-        if (camera.state, camera.detail) == before:
+        if camera.told == before:
             return
         if camera.state is not before[0]:
             camera.since_utc = at_utc
@@ -243,6 +260,9 @@ class Bookkeeper:
             since=camera.since_utc,
             time=at_utc,
             detail=camera.detail,
+            calibration=camera.watch.calibration,
+            drift_px=None if camera.drift is None else round(camera.drift.px, 1),
+            drift_since=None if camera.drift is None else camera.drift.since_utc,
         )
         self._uplink.publish_retained(self._node.camera(name), status.to_json())
 

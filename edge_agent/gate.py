@@ -2,7 +2,9 @@
 
 All comparisons are made on a picture `_WIDE_PX` wide, in logarithms of each colour, after taking
 out what the whole picture has gained or lost in brightness and colour. Cells of 4 x 4 of its
-pixels form the grid in which changes are followed.
+pixels form the grid in which changes are followed. A cell that is only lit otherwise (a tube that
+flickers, the sun, a shadow) has not changed: it has gained or lost the same in each colour, and
+its fine structure, on a picture twice as wide, is what it was.
 
 What can be known from pixels alone:
 
@@ -36,6 +38,7 @@ _Floats = NDArray[np.float32]
 
 _WIDE_PX = 160
 _CELL_PX = 4
+_DETAIL_WIDE_PX = 2 * _WIDE_PX
 _SHARP_WIDE_PX = 640
 _TILES = (8, 6)
 _DARK_OFFSET = 16.0
@@ -67,8 +70,10 @@ class GateLimits:
     grey in a tile) under which a tile shows nothing, ``covered_share`` the share of such tiles
     that means a covered lens. ``blurred_below`` is a sharpness relative to the camera's own
     (0.05 is a blur of about 2 px in 1080 lines). ``changed_above`` and ``same_below`` are
-    changes of a cell in log units (0.1 is 10 %); ``large_share`` is the share of the picture
-    from which a change is large. After ``unchanged_looks`` a look is read all the same.
+    changes of a cell in log units (0.1 is 10 %); a change within ``lit_between``, whose colours
+    differ by less than ``tint_below``, is light where the structure's correlation is
+    ``alike_above`` and its contrast ``structure_above``. ``large_share`` is the share of the
+    picture from which a change is large. After ``unchanged_looks`` a look is read all the same.
     """
 
     dark_below: float = 18.0
@@ -77,6 +82,10 @@ class GateLimits:
     blurred_below: float = 0.05
     changed_above: float = 0.15
     same_below: float = 0.08
+    lit_between: tuple[float, float] = (-1.5, 0.7)
+    tint_below: float = 0.12
+    alike_above: float = 0.8
+    structure_above: float = 0.04
     settle_looks: int = 2
     large_share: float = 0.05
     large_settle_looks: int = 6
@@ -119,6 +128,7 @@ class _Scene:
 
     size_px: tuple[int, int]
     background: _Floats
+    detail: _Floats
     previous: _Floats
     ages: NDArray[np.int32]
     sharpness: _Floats
@@ -149,17 +159,19 @@ class Gate:
         medium = _halved(image_bgr)
         grey = cv2.cvtColor(medium, cv2.COLOR_BGR2GRAY).astype(np.float32)
         now = np.log(_resized(medium, _WIDE_PX).astype(np.float32) + _DARK_OFFSET)
+        detail = _detail(_resized(np.asarray(grey), _DETAIL_WIDE_PX))
         brightness = float(grey.mean())
-        contrast, detail = _tiles(grey)
-        sharpness = self._relative_sharpness(detail, contrast)
+        contrast, energy = _tiles(grey)
+        sharpness = self._relative_sharpness(energy, contrast)
         kind = self._obstacle(brightness, contrast, sharpness)
         if kind is not None:
             return GateResult(kind, np.ones(_grid(now), np.bool_), brightness, sharpness, size_px)
         if self._scene is None:
-            self._scene = _Scene(size_px, now, now, np.zeros(_grid(now), np.int32), detail)
+            ages = np.zeros(_grid(now), np.int32)
+            self._scene = _Scene(size_px, now, detail, now, ages, energy)
         scene = self._scene
-        unsettled = self._unsettled(scene, now)
-        scene.sharpness = scene.sharpness + _FOLLOW_SHARPNESS * (detail - scene.sharpness)
+        unsettled = self._unsettled(scene, now, detail)
+        scene.sharpness = scene.sharpness + _FOLLOW_SHARPNESS * (energy - scene.sharpness)
         kind = self._kind(scene, now, unsettled)
         return GateResult(kind, unsettled, brightness, sharpness, size_px)
 
@@ -170,6 +182,10 @@ class Gate:
         """
         if self._scene is not None:
             self._scene.read = None
+
+    def start_anew(self) -> None:
+        """Forget the scene: the camera looks elsewhere from now on."""
+        self._scene = None
 
     def _obstacle(self, brightness: float, contrast: _Floats, sharpness: float) -> GateKind | None:
         limits = self._limits
@@ -186,24 +202,43 @@ class Gate:
             return 1.0
         return float(np.median(detail[usable] / np.maximum(self._scene.sharpness[usable], 1e-6)))
 
-    def _unsettled(self, scene: _Scene, now: _Floats) -> Cells:
+    def _unsettled(self, scene: _Scene, now: _Floats, detail: _Floats) -> Cells:
         """Follow every cell one look further and return those that are not settled."""
         limits = self._limits
         scene.background, differs = _compared(now, scene.background)
         _, moves = _compared(now, scene.previous)
         scene.previous = now
         is_other = differs > limits.changed_above
+        if is_other.any():
+            is_other &= ~self._is_light(scene, now, detail)
         stays = moves <= limits.changed_above
         scene.ages = np.where(is_other, np.where(stays, scene.ages + 1, 1), 0).astype(np.int32)
         adopted = self._adopted(scene.ages, is_other)
         unsettled = is_other & ~adopted
         scene.ages[adopted] = 0
         weight = np.where(adopted, 1.0, np.where(is_other, 0.0, _FOLLOW)).astype(np.float32)
-        size = (now.shape[1], now.shape[0])
-        weights = cv2.resize(weight, size, interpolation=cv2.INTER_NEAREST)[..., None]
-        scene.background = scene.background + weights * (now - scene.background)
+        scene.background = _followed(scene.background, now, weight)
+        scene.detail = _followed(scene.detail, detail, weight)
         halo = cv2.dilate(unsettled.astype(np.uint8), np.ones((3, 3), np.uint8))
         return np.asarray(halo, dtype=np.bool_)
+
+    def _is_light(self, scene: _Scene, now: _Floats, detail: _Floats) -> Cells:
+        """Return the cells in which the scene is what it was, in another light."""
+        limits = self._limits
+        size = _grid(now)[::-1]
+        gain = np.asarray(
+            cv2.resize(now - scene.background, size, interpolation=cv2.INTER_AREA), np.float32
+        )
+        level = gain.mean(axis=2)
+        is_lit = (level > limits.lit_between[0]) & (level < limits.lit_between[1])
+        is_grey = np.ptp(gain, axis=2) < limits.tint_below
+        both, new, old = (
+            np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.float32)
+            for part in (detail * scene.detail, detail * detail, scene.detail * scene.detail)
+        )
+        spread = np.sqrt(new * old)
+        alike = both > limits.alike_above * spread
+        return is_lit & is_grey & alike & (spread > limits.structure_above**2)
 
     def _adopted(self, ages: NDArray[np.int32], is_other: Cells) -> Cells:
         """Return the changed cells that have stayed long enough to belong to the scene."""
@@ -248,6 +283,22 @@ def _resized(image: cv2.typing.MatLike, width_px: int) -> cv2.typing.MatLike:
     is_smaller = image.shape[1] > width_px
     how = cv2.INTER_AREA if is_smaller else cv2.INTER_LINEAR
     return cv2.resize(image, (width_px, height_px), interpolation=how)
+
+
+def _detail(grey: cv2.typing.MatLike) -> _Floats:
+    """Return the fine structure of a grey picture in log units, whatever light falls on it."""
+    logs = np.log(np.asarray(grey, np.float32) + _DARK_OFFSET)
+    side = 2 * _CELL_PX + 1
+    return np.asarray(logs - cv2.blur(logs, (side, side)), np.float32)
+
+
+def _followed(known: _Floats, now: _Floats, weight: _Floats) -> _Floats:
+    """Return ``known`` moved towards ``now``, by the weight (0..1) of each cell."""
+    size = (now.shape[1], now.shape[0])
+    weights = cv2.resize(weight, size, interpolation=cv2.INTER_NEAREST)
+    if now.ndim == 3:
+        weights = weights[..., None]
+    return np.asarray(known + weights * (now - known), np.float32)
 
 
 def _grid(now: _Floats) -> tuple[int, int]:

@@ -17,6 +17,9 @@ MODEL_CHANGES = Counter(
 DROPPED_PICTURES = Counter(
     "shelfwatch_dropped_pictures", "Evidence pictures given up while nothing could be written"
 )
+CALIBRATION_CHANGES = Counter(
+    "shelfwatch_calibration_changes", "New calibration files, by result", ["camera", "result"]
+)
 EVENTS = Counter("shelfwatch_events", "Changes of state that were written", ["state"])
 COMMANDS = Counter(
     "shelfwatch_commands", "Commands of the center, by how they ended", ["command", "outcome"]

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import numpy as np
+from numpy.typing import NDArray
 
-from calibration import BayView, CalibrationError
+from calibration import BayView, Calibration, CalibrationError
 from detector import Detector
 from edge_agent.config import CameraSettings, Mask
+from edge_agent.drift import Aim, Drift, DriftStatus
 from edge_agent.frames import Frame, ImageBgr
-from edge_agent.gate import Cells, Gate, GateKind
+from edge_agent.gate import Cells, Gate, GateKind, GateResult
 from edge_agent.look import Look, Looker
 from shelf import BoxPx, CameraState, Planogram, PlanogramInForce, SlotReading
 
@@ -31,7 +33,8 @@ class Looked:
     false when the picture had not changed and the last readings stand. ``model`` is the identity
     of the detector that looked, ``in_force`` what it looked for; without a planogram and in a
     reset there are no readings. ``unsettled_cells`` is a grid over the picture of what moves, and
-    ``views`` are the calibrated bays as the picture shows them, by number.
+    ``views`` are the calibrated bays as the picture shows them, by number. ``calibration`` is the
+    version of the calibration in use, None without one, and ``drift`` how it is corrected.
     """
 
     camera: str
@@ -48,6 +51,8 @@ class Looked:
     lost_bays: tuple[int, ...] = ()
     unsettled_cells: Cells = field(default_factory=lambda: np.zeros((1, 1), np.bool_))
     views: Mapping[int, BayView] = field(default_factory=dict)
+    calibration: str | None = None
+    drift: DriftStatus | None = None
 
 
 _BLIND = {
@@ -57,18 +62,27 @@ _BLIND = {
 }
 
 
-class Station:
-    """The part of the pipeline that belongs to one camera.
+LookerOf = Callable[[Detector, Planogram, Calibration | None], Looker | None]
+"""Makes what reads a camera's bays in a planogram with a model; None where none is planned."""
 
-    ``looker_of`` makes what reads the camera's bays in a planogram with a given model, None where
-    it plans none of them. `use` comes before the first `work`.
+DriftOf = Callable[[Calibration], Drift]
+"""Makes what follows where a camera looks, from its calibration."""
+
+
+class Station:
+    """The part of the pipeline that belongs to one camera. `use` comes before the first `work`.
+
+    Without ``drift_of`` it is not noticed that the camera is turned, except by bays that no
+    longer fit.
     """
 
     def __init__(
         self,
         settings: CameraSettings,
-        looker_of: Callable[[Detector, Planogram], Looker | None],
+        looker_of: LookerOf,
         gate: Gate,
+        calibration: Calibration | None = None,
+        drift_of: DriftOf | None = None,
     ) -> None:
         self.settings = settings
         self._detector: Detector | None = None
@@ -76,32 +90,44 @@ class Station:
         self._looker_of = looker_of
         self._looker: Looker | None = None
         self._gate = gate
+        self._drift_of = drift_of
+        self._calibration: Calibration | None = None
+        self._drift: Drift | None = None
+        self._calibrate(calibration)
         self._last: tuple[SlotReading, ...] = ()
         self._misfits: Counter[int] = Counter()
 
-    def use(self, detector: Detector, in_force: PlanogramInForce) -> None:
+    def use(
+        self,
+        detector: Detector,
+        in_force: PlanogramInForce,
+        calibration: Calibration | None = None,
+    ) -> None:
         """Look with ``detector`` for what is ``in_force`` from the next frame on.
 
-        After a change that frame is read, whatever it shows.
+        ``calibration`` takes the place of the one before, if given. After a change that frame is
+        read, whatever it shows.
         """
-        if detector is self._detector and in_force == self._in_force:
+        is_recalibrated = calibration is not None and calibration != self._calibration
+        if detector is self._detector and in_force == self._in_force and not is_recalibrated:
             return
-        planogram = None if in_force.reset else in_force.planogram
-        self._looker = None if planogram is None else self._looker_of(detector, planogram)
-        if in_force != self._in_force:
-            self._last = ()
-            self._misfits.clear()
+        if is_recalibrated:
+            if self._drift is not None and self._drift.status is not None:
+                self._gate.start_anew()
+            self._calibrate(calibration)
+        if in_force != self._in_force or is_recalibrated:
+            self._forget()
         self._detector = detector
         self._in_force = in_force
-        self._gate.read_again()
+        self._set_up()
 
     def work(self, frame: Frame) -> Looked:
         """Return what ``frame`` says."""
         if self._detector is None:
             raise ValueError("expected a detector from use() before the first frame")
         image = masked(frame.image_bgr, self.settings.masks)
+        decided, aim = self._aimed(image, frame)
         size_px = (image.shape[1], image.shape[0])
-        decided = self._gate.decide(image)
 
         def unsettled(box: BoxPx) -> float:
             under_mask = masked_share(box, self.settings.masks, size_px)
@@ -120,13 +146,21 @@ class Station:
             model=self._detector.identity,
             in_force=self._in_force,
             unsettled_cells=decided.unsettled,
+            calibration=None if self._calibration is None else self._calibration.version,
+            drift=None if self._drift is None else self._drift.status,
         )
         if decided.kind in _BLIND:
             return replace(blank, state=CameraState.DARK, detail=_BLIND[decided.kind])
+        if self._drift is not None and aim is Aim.MOVED:
+            detail = f"{self._drift.moved}: put it back or calibrate it again"
+            return replace(
+                blank, state=CameraState.MOVED, detail=detail, lost_bays=self.settings.bays
+            )
         if self._looker is None:
             return blank
         if decided.kind is GateKind.UNCHANGED:
-            return replace(blank, readings=self._last, views=self._looker.views)
+            readings = self._last if aim is Aim.TRUSTED else ()
+            return replace(blank, readings=readings, views=self._looker.views)
         try:
             look = self._looker.look(image, unsettled)
         except CalibrationError as error:
@@ -137,8 +171,75 @@ class Station:
                 detail=str(error),
                 lost_bays=self.settings.bays,
             )
-        read = replace(blank, readings=look.readings, views=self._looker.views, inferred=True)
+        read = replace(blank, views=self._looker.views)
+        if aim is Aim.TRUSTED:
+            read = replace(read, readings=look.readings, inferred=True)
         return self._judge(read, look)
+
+    def _calibrate(self, calibration: Calibration | None) -> None:
+        self._calibration = calibration
+        if self._drift_of is not None and calibration is not None:
+            self._drift = self._drift_of(calibration)
+
+    def _set_up(self) -> None:
+        """Look with what is in use now; the next look is read."""
+        planogram = None if self._in_force.reset else self._in_force.planogram
+        fitting = self._calibration if self._drift is None else self._drift.calibration
+        self._looker = None
+        if planogram is not None and self._detector is not None:
+            self._looker = self._looker_of(self._detector, planogram, fitting)
+        self._gate.read_again()
+
+    def _refit(self, calibration: Calibration) -> None:
+        """Look through ``calibration``, of a camera that has turned; this look is read."""
+        self._forget()
+        if self._looker is not None:
+            self._looker.refit(calibration)
+        self._gate.read_again()
+
+    def _forget(self) -> None:
+        """Drop what was read of another planogram or with the camera elsewhere."""
+        self._last = ()
+        self._misfits.clear()
+
+    def _aimed(self, image: ImageBgr, frame: Frame) -> tuple[GateResult, Aim]:
+        """Return the gate's word on a look, and what is known of where it was taken.
+
+        The gate sees the picture as it was before a turn that is corrected, so that what it knows
+        of the scene stays true. While the camera has moved, the gate waits for it to come back.
+        """
+        drift = self._drift
+        if drift is None:
+            return self._gate.decide(image), Aim.TRUSTED
+        ignored = mask_of(self.settings.masks, (image.shape[1], image.shape[0]))
+        now = (frame.monotonic_secs, frame.captured_at_utc)
+        if drift.moved:
+            everything = np.ones((1, 1), np.bool_)
+            if drift.follow(image, ignored, everything, *now) is Aim.MOVED:
+                size_px = (image.shape[1], image.shape[0])
+                return GateResult(GateKind.LOOK, everything, 0.0, 1.0, size_px), Aim.MOVED
+            self._refit(drift.calibration)
+            return self._decided(image), Aim.TRUSTED
+        decided = self._decided(image)
+        if not decided.kind.is_fresh:
+            return decided, Aim.TRUSTED
+        fitted = drift.calibration
+        aim = drift.follow(image, ignored, decided.unsettled, *now)
+        if drift.calibration is not fitted:
+            self._refit(drift.calibration)
+            decided = self._decided(image)
+        elif aim is Aim.DOUBTED:
+            self._gate.read_again()
+        return decided, aim
+
+    def _decided(self, image: ImageBgr) -> GateResult:
+        """Return the gate's word on a picture, in terms of the picture."""
+        size_px = (image.shape[1], image.shape[0])
+        view = None if self._drift is None else self._drift.view(size_px)
+        if view is None:
+            return self._gate.decide(image)
+        decided = self._gate.decide(view.picture(image))
+        return replace(decided, unsettled=view.cells(decided.unsettled))
 
     def _judge(self, looked: Looked, look: Look) -> Looked:
         """Count looks that do not fit, bay by bay; only several in a row mean a move."""
@@ -147,7 +248,9 @@ class Station:
         if look.misfits:
             # The same picture again is no better: it must not pass as unchanged.
             self._gate.read_again()
-        else:
+            if self._drift is not None:
+                self._drift.ask()
+        elif looked.inferred:
             self._last = look.readings
         lost = tuple(bay for bay, n in self._misfits.items() if n >= MISFITS_UNTIL_MOVED)
         if not lost:
@@ -173,6 +276,14 @@ def masked(image_bgr: ImageBgr, masks: Sequence[Mask]) -> ImageBgr:
             int(mask.x1 * width) : round(mask.x2 * width),
         ] = 0
     return out
+
+
+def mask_of(masks: Sequence[Mask], size_px: tuple[int, int]) -> NDArray[np.bool_] | None:
+    """Return what is masked of a picture (H,W), None without masks."""
+    if not masks:
+        return None
+    white = np.full((size_px[1], size_px[0], 3), 255, np.uint8)
+    return np.asarray(masked(white, masks)[..., 0] == 0)
 
 
 def masked_share(box: BoxPx, masks: Sequence[Mask], size_px: tuple[int, int]) -> float:

@@ -177,6 +177,13 @@ class CameraStatus(Message):
     time: AwareDatetime
     detail: str = ""
     calibration_score: Share | None = None
+    calibration: str | None = Field(None, description="Version of the calibration in use.")
+    drift_px: Annotated[float, Field(ge=0)] | None = Field(
+        None,
+        description="How far the camera has turned, in px of its picture at the farthest corner "
+        "of a bay, and is corrected; absent while nothing is.",
+    )
+    drift_since: AwareDatetime | None = None
 
 
 class AlertPhase(StrEnum):

@@ -1,0 +1,101 @@
+"""A calibration that may be replaced while the agent runs.
+
+A new calibration file is noticed, read and checked, and only then takes the place of the one in
+use; one that is broken or does not fit the site is refused and the old one stays.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import structlog
+
+from calibration import Calibration
+from edge_agent import metrics
+from edge_agent.check import camera_problems
+from edge_agent.config import CameraSettings
+from shelf import ConfigError, PlanogramVersions
+
+_log = structlog.get_logger(__name__)
+
+Fingerprint = tuple[int, int, int] | None
+"""Inode, time of change and size of a file; None where there is none."""
+
+
+class WatchedCalibration:
+    """The calibration of one camera. `check` is for one thread; the properties are for any.
+
+    Raises `ConfigError` when the first one cannot be used.
+    """
+
+    def __init__(self, camera: CameraSettings, versions: PlanogramVersions) -> None:
+        self._camera = camera
+        self._versions = versions
+        self._tried = self._changing = _fingerprint(camera.calibration)
+        self._current = load_calibration(camera, versions)
+        self._refused = ""
+
+    @property
+    def current(self) -> Calibration | None:
+        """The calibration to look with; None for a camera without one."""
+        return self._current
+
+    @property
+    def refused(self) -> str:
+        """Why the file that lies there now is not used; empty when it is."""
+        return self._refused
+
+    def check(self, *, at_once: bool = False) -> None:
+        """Use the file that lies there now, if it has changed and passes every check.
+
+        A file that has changed since the last check may still be on its way: it is tried when
+        the next check finds it the same, or ``at_once``.
+        """
+        found = _fingerprint(self._camera.calibration)
+        settled, self._changing = found == self._changing, found
+        if found == self._tried or not (settled or at_once):
+            return
+        self._tried = found
+        name = self._camera.id
+        try:
+            loaded = load_calibration(self._camera, self._versions)
+        except ConfigError as error:
+            self._refused = str(error)
+            metrics.CALIBRATION_CHANGES.labels(name, "refused").inc()
+            _log.error(
+                "new calibration refused, the old one is kept",
+                camera=name,
+                reason=self._refused,
+                kept=_version(self._current),
+            )
+            return
+        self._refused = ""
+        if loaded == self._current:
+            return
+        before, self._current = self._current, loaded
+        metrics.CALIBRATION_CHANGES.labels(name, "used").inc()
+        _log.info("calibration changed", camera=name, before=_version(before), now=_version(loaded))
+
+
+def load_calibration(camera: CameraSettings, versions: PlanogramVersions) -> Calibration | None:
+    """Return a camera's calibration, None where the site names none.
+
+    Raises `ConfigError` for a file that is broken or does not fit camera and planogram.
+    """
+    calibration = None if camera.calibration is None else Calibration.load(camera.calibration)
+    if problems := camera_problems(camera, versions, calibration):
+        raise ConfigError(problems)
+    return calibration
+
+
+def _fingerprint(path: Path | None) -> Fingerprint:
+    """Links are followed, so one that is pointed elsewhere counts as a change."""
+    try:
+        found = None if path is None else path.stat()
+    except OSError:
+        return None
+    return found and (found.st_ino, found.st_mtime_ns, found.st_size)
+
+
+def _version(calibration: Calibration | None) -> str:
+    return "none" if calibration is None else calibration.version
