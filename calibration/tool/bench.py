@@ -69,8 +69,8 @@ class Snapshot:
         """Return one bay of it; raises `CalibrationError` when it is not in it."""
         calibration = self.draft.calibration
         size_px = (self.picture.shape[1], self.picture.shape[0])
-        planned = self.place.planogram.bay(number)
-        return BayPicture(planned, calibration.of_bay(number), calibration, size_px)
+        entry = calibration.of_bay(number)
+        return BayPicture(self.place.planogram.bay(number), entry, calibration, size_px)
 
 
 class Bench:

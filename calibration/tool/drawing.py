@@ -31,7 +31,7 @@ MARGIN_SHARE = 0.05
 _ALONG = 9
 """Points of a line that a lens may bend."""
 
-LOW_CONFIDENCE = 0.75
+LOW_CONFIDENCE = 0.8
 """A slot below is shown first."""
 
 

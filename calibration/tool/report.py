@@ -15,7 +15,7 @@ from pydantic import AwareDatetime
 from calibration.calibration_file import CalibrationError
 from calibration.rectify import ImageBgr
 from calibration.tool.bench import Saved
-from calibration.tool.drawing import BayPicture
+from calibration.tool.drawing import LOW_CONFIDENCE, BayPicture
 from calibration.verdict import Verdict
 from shelf.settings import Settings
 
@@ -128,7 +128,9 @@ def report_of(site: str, aisle: str, saved: Saved) -> Report:
     for entry in calibration.bays:
         bay = scored.get(entry.bay)
         slots = [slot for slot in bay.slots if slot.visible > 0] if bay else []
-        doubtful = [slot for slot in bay.doubtful if slot.confidence < 0.75] if bay else []
+        doubtful = (
+            [slot for slot in bay.doubtful if slot.confidence < LOW_CONFIDENCE] if bay else []
+        )
         bays.append(
             ReportedBay(
                 bay=entry.bay,

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from calibration import Calibration, Finding, Verdict
+from calibration.edit import outline_mm
 from calibration.proposal import BayProposal, Proposal, SlotProposal
 from calibration.rectify import ImageBgr
 from calibration.tool.drawing import BayPicture
@@ -92,8 +93,8 @@ class KnowingProposer:
         view = BayPicture(bay, entry, calibration, size_px)
         off_px = float(
             np.abs(
-                view.view.image_from_bay([(0, 0), (1000, 1700)])
-                - true_calibration().view(1, size_px).image_from_bay([(0, 0), (1000, 1700)])
+                view.view.image_from_bay(outline_mm(bay))
+                - true_calibration().view(1, size_px).image_from_bay(outline_mm(bay))
             ).max()
         )
         verdict = Verdict.GREEN if off_px < 12 else Verdict.AMBER if off_px < 60 else Verdict.RED

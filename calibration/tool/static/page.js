@@ -86,6 +86,7 @@ function show() {
   const { draft } = state;
   byId("place").hidden = !draft;
   document.body.classList.toggle("has-draft", draft !== null);
+  byId("propose").classList.toggle("primary", !state.saved || state.agent.camera === "moved");
   byId("propose").parentElement.hidden = draft !== null;
   if (draft) showDraft(draft);
   showTest(state, act);

@@ -42,16 +42,20 @@ export class Stage {
     this.scales[name] = units;
   }
 
+  // The bays with their surroundings: a phone has no room for the rest of the picture.
   viewBox(width, height) {
     const corners = this.draft.bays.flatMap((bay) => bay.corners);
-    const room = 0.03 * width;
-    const xs = corners.map(([x]) => Math.max(-0.35 * width, Math.min(1.35 * width, x)));
-    const ys = corners.map(([, y]) => Math.max(-0.35 * height, Math.min(1.35 * height, y)));
-    const left = Math.min(0, Math.min(...xs) - room);
-    const top = Math.min(0, Math.min(...ys) - room);
-    const right = Math.max(width, Math.max(...xs) + room);
-    const bottom = Math.max(height, Math.max(...ys) + room);
-    return [left, top, right - left, bottom - top].map((value) => value.toFixed(1)).join(" ");
+    const room = 0.1 * width;
+    const side = (values, size) => {
+      const low = Math.max(-0.35 * size, Math.min(...values));
+      const high = Math.min(1.35 * size, Math.max(...values));
+      const from = Math.min(low - 0.3 * room, Math.max(0, low - room));
+      const to = Math.max(high + 0.3 * room, Math.min(size, high + room));
+      return [from, to - from];
+    };
+    const [left, wide] = side(corners.map(([x]) => x), width);
+    const [top, tall] = side(corners.map(([, y]) => y), height);
+    return [left, top, wide, tall].map((value) => value.toFixed(1)).join(" ");
   }
 
   showPicture() {
