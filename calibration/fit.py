@@ -146,7 +146,7 @@ class ViewFit:
             axis=-1,
         )
         spread = np.einsum("nij,jk,nik->n", slopes, self.covariance, slopes)
-        return np.sqrt(np.maximum(spread, 0.0))
+        return np.asarray(np.sqrt(np.maximum(spread, 0.0)))
 
     def uncertainty_mm(self, points_mm: Points) -> Floats:
         """Return one standard deviation (n,) of points on the bay, in mm."""
@@ -323,7 +323,7 @@ def _solve(
         return float(loss.sum() + np.square(_prior(params, distortion)).sum())
 
     sigma = LEAST_SIGMA_PX
-    inverse = np.eye(8)
+    inverse: Floats = np.eye(8)
     for _ in range(STEPS):
         off = _residuals(frame, params, marks)
         sigma = max(LEAST_SIGMA_PX, 1.4826 * float(np.median(np.abs(off[used]))))
@@ -349,7 +349,7 @@ def _solve(
                 damping = max(damping / 5, 1e-9)
                 break
             damping *= 6
-        inverse = np.linalg.inv(normal + 1e-12 * np.eye(8))
+        inverse = np.asarray(np.linalg.inv(normal + 1e-12 * np.eye(8)), dtype=np.float64)
         if not moved or before - after < 1e-4 * before:
             break
     # The sides of one group err together: that many fewer are independent.

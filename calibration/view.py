@@ -31,7 +31,7 @@ class BayView:
         # Scaled so that the determinant is -1; then the third coordinate is positive exactly
         # for what lies in front of the camera.
         matrix = np.asarray(bay_from_image, dtype=np.float64)
-        self._bay_from_ideal = matrix / -np.cbrt(np.linalg.det(matrix))
+        self._bay_from_ideal: NDArray[np.float64] = matrix / -np.cbrt(np.linalg.det(matrix))
         self._ideal_from_bay = np.linalg.inv(self._bay_from_ideal)
         self.lens = lens
         self.size_px = size_px

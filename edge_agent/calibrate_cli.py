@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from edge_agent.propose_cli import propose
 from shelf import ConfigError, Problem
 
 __all__ = ["app"]
@@ -15,6 +16,7 @@ app = typer.Typer(
     help="Say where a camera's bays lie in its picture: the browser tool, or one photograph.",
     invoke_without_command=True,
 )
+app.command()(propose)
 
 
 @app.callback()

@@ -24,20 +24,20 @@ from calibration.proposal import (
 from calibration.quality import angle_deg, picture_findings, view_findings
 from calibration.verdict import Verdict
 from detector import Detector
-from edge_agent.audit import place_bays
 from edge_agent.frames import ImageBgr
 from edge_agent.look import observe_picture
-from edge_agent.match import BayPose, Observed
+from edge_agent.match import Observed
 from edge_agent.propose_evidence import (
     Evidence,
     evidence_for,
     evidence_of_layout,
 )
 from edge_agent.propose_fit import Fitted, fit_bay, fitted_at, with_free_boards
-from edge_agent.propose_layout import is_relative, lay_out
+from edge_agent.propose_layout import is_bare, lay_out, nominal, on_products
 from edge_agent.propose_score import GOOD_SLOT, bay_findings, score, slot_confidence
+from edge_agent.propose_search import rough_views
 from edge_agent.recognise import Recogniser
-from shelf import Bay, PictureError, Planogram, Shelf, SlotId
+from shelf import Bay, PictureError, Planogram, Shelf, SlotId, Units
 
 Floats = NDArray[np.float64]
 
@@ -98,18 +98,23 @@ class PlanogramProposer:
     ) -> Proposal:
         """Return the proposal for what was seen already; ``picture`` is for its quality."""
         lens = self._lens if start is None else start.lens or self._lens
-        bays = [bay if start is None else _as_found(bay, start) for bay in self._bays]
+        entries = {bay.number: self._entry_before(bay, start) for bay in self._bays}
+        bays = [_as_planned(bay, entries[bay.number]) for bay in self._bays]
         fitted = self._fit_all(observed, bays, lens)
         shared = next((found.fit.fitted_lens for found in fitted.values()), lens)
         proposals = []
-        for planned, bay in zip(self._bays, bays, strict=True):
-            old = None if start is None else _entry_of(start, bay.number)
-            if bay.number in fitted:
-                evidence = evidence_for(observed, fitted[bay.number], shared)
-                entry = _entry(fitted[bay.number], planned, old)
-                proposals.append(self._propose(observed, entry, fitted[bay.number], evidence))
-            elif is_relative(planned) and old is None:
-                proposals.append(self._propose_relative(observed, planned, shared))
+        for planned in self._bays:
+            number = planned.number
+            if number in fitted:
+                found = fitted[number]
+                entry = _entry(found, planned, entries[number])
+                if start is None and self._planogram.units is Units.RELATIVE:
+                    entry = entry.model_copy(update={"places": on_products(observed, found)})
+                    found = replace(found, bay=entry.adjusted(planned))
+                evidence = evidence_for(observed, fitted[number], shared)
+                proposals.append(self._propose(observed, entry, found, evidence))
+            elif is_bare(planned) and start is None:
+                proposals.append(self._propose_bare(observed, planned, shared))
             else:
                 proposals.append(_not_found(planned, observed))
         return self._proposal(observed, proposals, shared, picture)
@@ -140,6 +145,14 @@ class PlanogramProposer:
             proposals.append(self._propose(observed, entry, fitted, evidence))
         return self._proposal(observed, proposals, calibration.lens, picture_bgr)
 
+    def _entry_before(self, bay: Bay, start: Calibration | None) -> BayCalibration | None:
+        """What is known of a bay before it is searched for: its adjustments, or a nominal size."""
+        if start is not None:
+            return _entry_of(start, bay.number)
+        if self._planogram.units is Units.RELATIVE and not is_bare(bay):
+            return nominal(bay)[1]
+        return None
+
     def _observe(self, picture_bgr: ImageBgr) -> Observed:
         if self._seen is None or self._seen[0] is not picture_bgr:
             found = self._detector.detect_at_best_scale(picture_bgr)
@@ -151,13 +164,10 @@ class PlanogramProposer:
         self, observed: Observed, bays: Sequence[Bay], lens: Lens | None
     ) -> dict[int, Fitted]:
         """Fit each bay that is found, then again with the distortion that they agree on."""
-        sized = [bay for bay in bays if not is_relative(bay)]
+        sized = [bay for bay in bays if not is_bare(bay)]
         if not sized:
             return {}
-        starts: dict[int, BayView] = {}
-        for bay, placed in zip(sized, place_bays(observed, sized), strict=True):
-            if placed.pose is not None:
-                starts[bay.number] = _view_of(placed.pose, observed.size_px)
+        starts = rough_views(observed, sized, lens)
         by_number = {bay.number: bay for bay in sized}
         fitted: dict[int, Fitted] = {}
         for number, start in starts.items():
@@ -212,7 +222,7 @@ class PlanogramProposer:
             findings=findings,
         )
 
-    def _propose_relative(self, observed: Observed, planned: Bay, lens: Lens | None) -> BayProposal:
+    def _propose_bare(self, observed: Observed, planned: Bay, lens: Lens | None) -> BayProposal:
         laid = lay_out(observed, planned, lens)
         if laid is None:
             return _not_found(planned, observed)
@@ -366,26 +376,22 @@ def _corners(points: Floats) -> CornersPx:
     return (pairs[0], pairs[1], pairs[2], pairs[3])
 
 
-def _entry(fitted: Fitted, planned: Bay, old: BayCalibration | None) -> BayCalibration:
+def _entry(fitted: Fitted, planned: Bay, before: BayCalibration | None) -> BayCalibration:
     """The file's entry; what was adjusted by hand before stays."""
     matrix = rows_of(fitted.fit.bay_from_image)
-    if old is not None:
-        return old.model_copy(update={"bay_from_image": matrix})
-    return BayCalibration(bay=planned.number, bay_from_image=matrix, boards=fitted.boards)
+    if before is None:
+        return BayCalibration(bay=planned.number, bay_from_image=matrix, boards=fitted.boards)
+    boards = {board.shelf: board for board in (*fitted.boards, *before.boards)}
+    ordered = tuple(boards[shelf] for shelf in sorted(boards))
+    return before.model_copy(update={"bay_from_image": matrix, "boards": ordered})
 
 
 def _entry_of(calibration: Calibration, bay: int) -> BayCalibration | None:
     return next((entry for entry in calibration.bays if entry.bay == bay), None)
 
 
-def _as_found(bay: Bay, calibration: Calibration) -> Bay:
-    entry = _entry_of(calibration, bay.number)
+def _as_planned(bay: Bay, entry: BayCalibration | None) -> Bay:
     return bay if entry is None else entry.adjusted(bay)
-
-
-def _view_of(pose: BayPose, size_px: tuple[int, int]) -> BayView:
-    to_unit = np.diag([1 / size_px[0], 1 / size_px[1], 1.0])
-    return BayView(np.linalg.inv(to_unit @ pose.image_from_bay), None, size_px)
 
 
 def _with_distortion(params: Floats, distortion: float) -> Floats:

@@ -8,16 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration import BayView, CalibrationError, Lens
-from edge_agent.match import BayReading, Observed
-from edge_agent.match.items import COSTS
+from edge_agent.match import Observed
 from edge_agent.match.planned import levels_of
 from edge_agent.propose_fit import Fitted, fit_bay
+from edge_agent.propose_search import worth
 from shelf import Bay
 
 Floats = NDArray[np.float64]
-
-WORTH = COSTS.missing + COSTS.extra
-"""What a pair saves, were it perfect: both of it would be left alone."""
 
 SAME_VIEW_WIDTHS = 0.5
 """Two views whose slots differ by less than this share of a facing's width are one."""
@@ -105,11 +102,6 @@ def evidence_of_layout(observed: Observed, fitted: Fitted) -> Evidence:
         rival=0.0,
         rival_words="",
     )
-
-
-def worth(reading: BayReading) -> float:
-    """Return how much the pairs of a reading save over leaving all alone."""
-    return len(reading.paired) * (WORTH - reading.unlike)
 
 
 def is_same_view(bay: Bay, one: BayView, two: BayView) -> bool:

@@ -11,7 +11,7 @@ from calibration import BayView, CalibrationError, Lens
 from calibration.calibration_file import Board
 from calibration.fit import DISTORTION_SPREAD, Marks, ViewFit, fit_of_view, fit_view
 from edge_agent.match import BayReading, Observed, read_bay
-from edge_agent.match.planned import PlannedFacing, levels_of
+from edge_agent.match.planned import PlannedBay, PlannedFacing, levels_of
 from shelf import Bay
 
 Floats = NDArray[np.float64]
@@ -144,7 +144,7 @@ def read_view(observed: Observed, bay: Bay, view: BayView) -> BayReading:
     def image_points(points: Floats) -> Floats:
         return np.nan_to_num(view.image_from_bay(points), nan=-1e6)
 
-    return read_bay(observed, bay, bay_points, image_points, lambda _box: 1.0)
+    return read_bay(observed, PlannedBay(bay), bay_points, image_points, lambda _box: 1.0)
 
 
 def marks_of(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,10 +14,13 @@ from calibration.lens import Lens
 from calibration.view import BayView
 from edge_agent.match import BayPose, BayReading, Observed, locate_bay
 from edge_agent.match.layout import has_sizes
-from edge_agent.propose_fit import read_view
-from shelf import Bay, PlannedSlot, Shelf
+from edge_agent.propose_fit import Fitted, read_view
+from shelf import Bay, PlannedSlot, Shelf, SlotId
 
 Floats = NDArray[np.float64]
+
+USUAL_WIDTH_MM = 1000.0
+"""How wide such a bay is said to be: a usual one. Its mm are right as ratios only."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,16 +33,74 @@ class LaidOut:
     reading: BayReading
 
 
-def is_relative(bay: Bay) -> bool:
+def is_bare(bay: Bay) -> bool:
     """Return whether the planogram gives the bay no sizes to fit."""
     return not has_sizes(bay)
+
+
+def nominal(bay: Bay) -> tuple[Bay, BayCalibration]:
+    """Return a bay with sizes in a unit that nobody knows, as if `USUAL_WIDTH_MM` wide.
+
+    The entry says so; its view is still to be found.
+    """
+    scale = USUAL_WIDTH_MM / bay.width_mm
+    size = BaySize(width_mm=USUAL_WIDTH_MM, height_mm=round(bay.height_mm * scale, 2))
+    upright = ((1.0, 0.0, 0.0), (0.0, -1.0, 1.0), (0.0, 0.0, 1.0))
+    entry = BayCalibration(bay=bay.number, bay_from_image=upright, size_mm=size)
+    return entry.adjusted(bay), entry
+
+
+def on_products(observed: Observed, fitted: Fitted) -> tuple[Place, ...]:
+    """Return places for the slots of a fitted bay where their products were seen.
+
+    A slot without a product moves as its neighbours on the shelf do.
+    """
+    boxes = observed.facings_xyxy_px[fitted.seen]
+    middle = (boxes[:, 1] + boxes[:, 3]) / 2
+    view = fitted.fit.view()
+    left = view.bay_from_image(np.column_stack([boxes[:, 0], middle]))[:, 0]
+    right = view.bay_from_image(np.column_stack([boxes[:, 2], middle]))[:, 0]
+    spans: dict[SlotId, list[tuple[float, float]]] = defaultdict(list)
+    for facing, low, high in zip(fitted.facings, left, right, strict=True):
+        if np.isfinite(low + high):
+            spans[facing.slot].append((float(low), float(high)))
+    places = []
+    for shelf in fitted.bay.shelves:
+        slots = sorted(shelf.slots, key=lambda slot: slot.x_mm)
+        whole = [slot for slot in slots if len(spans[slot.id]) == slot.facings]
+        known = [slot.x_mm + slot.width_mm / 2 for slot in whole]
+        drift = [
+            float(np.mean([sum(span) / 2 for span in spans[slot.id]])) - middle_mm
+            for slot, middle_mm in zip(whole, known, strict=True)
+        ]
+        for slot in slots:
+            if slot in whole:
+                low = min(span[0] for span in spans[slot.id])
+                high = max(span[1] for span in spans[slot.id])
+            else:
+                centre = slot.x_mm + slot.width_mm / 2
+                moved = float(np.interp(centre, known, drift)) if known else 0.0
+                low, high = slot.x_mm + moved, slot.x_mm + slot.width_mm + moved
+            places.append(_place(slot, low, high - low))
+    return tuple(places)
+
+
+def _place(slot: PlannedSlot, x_mm: float, width_mm: float) -> Place:
+    return Place(
+        slot=str(slot.id),
+        sku=slot.sku,
+        facings_wide=slot.facings_wide,
+        x_mm=round(x_mm, 2),
+        width_mm=round(width_mm, 2),
+        y_mm=round(slot.y_mm, 2),
+        height_mm=round(slot.height_mm, 2),
+    )
 
 
 def lay_out(observed: Observed, bay: Bay, lens: Lens | None) -> LaidOut | None:
     """Return ``bay`` with its slots on the products; None when too little answers it.
 
-    Its mm are those of the planogram's width, the same both ways; the picture is taken as seen
-    frontally.
+    The picture is taken as seen frontally, and the bay to be `USUAL_WIDTH_MM` wide.
     """
     straight = observed if lens is None else _straightened(observed, lens)
     located = locate_bay(straight, bay)
@@ -50,8 +112,8 @@ def lay_out(observed: Observed, bay: Bay, lens: Lens | None) -> LaidOut | None:
     right = max(slot.x_mm + slot.width_mm for _, slot in slots)
     bottom = min(shelf.y_mm + slot.y_mm for shelf, slot in slots)
     top = max(shelf.y_mm + slot.y_mm + slot.height_mm for shelf, slot in slots)
-    scale = bay.width_mm / (right - left)
-    placed = _moved(learned, left, bottom, scale, (bay.width_mm, (top - bottom) * scale))
+    scale = USUAL_WIDTH_MM / (right - left)
+    placed = _moved(learned, left, bottom, scale, (USUAL_WIDTH_MM, (top - bottom) * scale))
     bay_from_px = np.diag([scale, scale, 1.0]) @ np.array(
         [[1.0, 0.0, -left], [0.0, 1.0, -bottom], [0.0, 0.0, 1.0]]
     )
@@ -118,16 +180,6 @@ def _entry(planned: Bay, placed: Bay, bay_from_image: Floats) -> BayCalibration:
         for before, shelf in zip(resized.shelves, placed.shelves, strict=True)
     )
     places = tuple(
-        Place(
-            slot=str(slot.id),
-            sku=slot.sku,
-            facings_wide=slot.facings_wide,
-            x_mm=round(slot.x_mm, 2),
-            width_mm=round(slot.width_mm, 2),
-            y_mm=round(slot.y_mm, 2),
-            height_mm=round(slot.height_mm, 2),
-        )
-        for shelf in placed.shelves
-        for slot in shelf.slots
+        _place(slot, slot.x_mm, slot.width_mm) for shelf in placed.shelves for slot in shelf.slots
     )
     return bare.model_copy(update={"boards": boards, "places": places})

@@ -39,7 +39,7 @@ class Limit:
 PAIRED = Limit(14, 6, above=False)
 SEEN = Limit(0.40, 0.15, above=False)
 EXPLAINED = Limit(0.75, 0.55, above=False)
-UNLIKE = Limit(0.17, 0.21)
+UNLIKE = Limit(0.17, 0.26)
 NAMED = Limit(0.80, 0.55, above=False)
 RIVAL = Limit(0.93, 0.985)
 HELD_OUT = Limit(0.12, 0.28)
