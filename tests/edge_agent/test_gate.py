@@ -203,6 +203,21 @@ def test_light_that_changes_is_no_motion() -> None:
         assert gate.decide(picture).unsettled.mean() < 0.02
 
 
+def test_a_lamp_that_flickers_over_a_part_of_the_shelf_is_no_motion() -> None:
+    """The goods in its light stay readable; a coat of any grey in it is still somebody."""
+    gate = Gate()
+    gate.decide(shelf())
+    across = np.arange(1280)[None, :, None]
+    dim = 1 - 0.6 * np.exp(-(((across - 500) / 250.0) ** 2))
+    for number in range(4):
+        lit = shelf() * (dim if number % 2 == 0 else 1.0)
+        seen = gate.decide(noisy(np.clip(lit, 0, 255).astype(np.uint8), number))
+        assert seen.unsettled.mean() < 0.2
+    coat = with_box(shelf(), PERSON, colour=60) * dim
+    hidden = gate.decide(noisy(np.clip(coat, 0, 255).astype(np.uint8), 9))
+    assert hidden.unsettled_share(PERSON) > 0.9
+
+
 def test_another_size_starts_anew() -> None:
     """A camera that changes its resolution is read at once, at the new size."""
     gate = Gate()
