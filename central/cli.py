@@ -24,6 +24,10 @@ from central.collector import Collector
 from central.config import Central, Http, load_central, load_planograms
 from central.database import Database
 from central.desk import Desk, RulesOf
+from central.metrics.grouping import Grouping
+from central.metrics.service import MetricsService
+from central.products import Products, load_products
+from central.prometheus import serve
 from central.velocity import load_velocities
 from shelf.errors import ConfigError, Problem
 from shelf.planogram import Planogram
@@ -80,6 +84,7 @@ def run_central(settings: Central, ready: Callable[[str], None] | None = None) -
     for what cannot be opened or started, or when the embedded broker ends.
     """
     from central.web.app import create_app
+    from central.web.metrics_api import MetricsApi
 
     with ExitStack() as stack:
         listening = stack.enter_context(_listen(settings.http))
@@ -89,12 +94,14 @@ def run_central(settings: Central, ready: Callable[[str], None] | None = None) -
         access = broker.client_settings() if broker else settings.broker
         planograms = load_planograms(settings)
         rules_of = rules_from(settings, planograms)
+        grouping = grouping_from(settings, planograms, rules_of)
         delivery = delivery_from(settings, database, rules_of)
         assistant = settings.home_assistant.prefix if settings.home_assistant else None
         collector = Collector(database, access, Desk(rules_of), home_assistant=assistant)
         collector.on_commit(delivery.wake)
         accounts = Accounts(database, timedelta(days=settings.login.session_days))
         application = create_app(settings, database, collector, planograms, rules_of, accounts)
+        application.routes.extend(MetricsApi(database, grouping).routes())
         if broker:
             broker.start()
             stack.callback(broker.stop)
@@ -102,6 +109,17 @@ def run_central(settings: Central, ready: Callable[[str], None] | None = None) -
         stack.callback(delivery.stop)
         collector.start()
         stack.callback(collector.stop)
+        metrics = MetricsService(
+            database,
+            grouping,
+            settings.keep,
+            collector.publish_retained,
+            publish_every_secs=settings.metrics.publish_every_secs,
+        )
+        metrics.start()
+        stack.callback(metrics.stop)
+        if settings.prometheus is not None:
+            stack.callback(serve(settings.prometheus, database, collector).shutdown)
         server = _Server(
             uvicorn.Config(
                 application,
@@ -129,6 +147,32 @@ def rules_from(
     file = settings.alerts.velocity_file
     velocities = load_velocities(file) if file else None
     return make_rules(settings.alerts, settings.stores, settings.people, planograms, velocities)
+
+
+def grouping_from(
+    settings: Central,
+    planograms: Mapping[tuple[str, str], Mapping[str, Planogram]],
+    rules_of: RulesOf,
+) -> Grouping:
+    """Return by what figures are grouped; raises `shelf.errors.ConfigError`.
+
+    A GTIN is that of the products file, else of a planogram.
+    """
+    file = settings.metrics.products_file
+    products = load_products(file) if file else Products()
+    planned = {
+        slot.sku: slot.gtin
+        for by_aisle in planograms.values()
+        for planogram in by_aisle.values()
+        for slot in planogram.slots
+        if slot.gtin
+    }
+    return Grouping.of(
+        settings.regions,
+        Products(planned | dict(products.gtins), products.categories),
+        {(store.tenant, store.site): store.name for store in settings.stores if store.name},
+        lambda tenant, site: rules_of(tenant, site).calendar.zone,
+    )
 
 
 def delivery_from(settings: Central, database: Database, rules_of: RulesOf) -> Delivery:

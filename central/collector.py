@@ -155,6 +155,12 @@ class Collector:
             worked = self._desk.advance(connection, {site: [reset]}, datetime.now(UTC))
         self._spread(worked)
 
+    def publish_retained(self, topic: str, payload: bytes) -> None:
+        """Publish for whoever subscribes now or later; dropped while there is no connection."""
+        connection = self._publisher.connection
+        if connection is not None:
+            connection.publish_retained(topic, payload)
+
     def _spread(self, worked: Worked) -> None:
         if worked.aisles:
             self._publisher.tell_alerts(worked.aisles)

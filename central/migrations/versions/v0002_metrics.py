@@ -92,6 +92,7 @@ def upgrade() -> None:
     metadata.create_all(connection)
     if connection.dialect.name == "postgresql":
         _partition_events()
+        _ease_the_vacuum()
     if inspect(connection).has_table("schema"):
         op.drop_table("schema")
 
@@ -111,3 +112,13 @@ def _partition_events() -> None:
     op.execute("CREATE INDEX events_by_time ON events (time_utc)")
     op.execute("INSERT INTO events SELECT * FROM events_before")
     op.execute("DROP TABLE events_before")
+
+
+def _ease_the_vacuum() -> None:
+    """Leave room for rows that are written over and over, and clean up a queue early."""
+    for table in ("slot_states", "watermarks", "alert_sites"):
+        op.execute(f"ALTER TABLE {table} SET (fillfactor = 70)")
+    op.execute(
+        "ALTER TABLE metrics_due SET"
+        " (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000)"
+    )
