@@ -15,7 +15,7 @@ from events_days import World
 from events_judge import Judged, pace_of
 from events_noise import NEAR_IOU, SAME_IOU, overlaps, true_fronts
 from events_score import MIN_VISIBLE, Alert, Met, Outcome, Score
-from events_tape import Player, TapedLook
+from events_tape import USUAL, Player, TapedLook
 
 from shelf import SlotId, SlotReading, State
 
@@ -60,7 +60,8 @@ def mistakes(world: World, player: Player, judged: Judged, score: Score) -> list
             out.append(reader.of_alert(alert, str(alert.outcome)))
         if alert.is_named is False:
             out.append(reader.of_alert(alert, "wrong SKU named"))
-        if alert.is_covered or alert.is_moved:
+        is_wrong = alert.outcome is Outcome.FALSE
+        if alert.is_covered or (alert.is_moved and is_wrong):
             out.append(reader.of_alert(alert, "told unseen"))
     out += [reader.of_missed(met) for met in score.problems if met.is_missed]
     return sorted(out, key=lambda mistake: (mistake.secs, mistake.slot))
@@ -188,14 +189,15 @@ class _Reader:
         """Return how many of the slot's front units were missed, and invented, a look."""
         missed, invented, looks = 0, 0, 0
         looker = self._player.looker
-        bays = [bay.number for bay, _, _ in looker.views] if looker else []
+        bays = [bay.number for bay, _, _ in looker.frontal] if looker else []
         for look in window.looks:
-            if look.seen is None or looker is None:
+            seen = look.tracks[USUAL].seen
+            if seen is None or looker is None:
                 continue
             looks += 1
             number = bays.index(slot.bay)
             there = true_fronts(self._world, looker, self._tape.day.camera, look.secs)[number]
-            part = look.seen.observed[number]
+            part = seen.observed[number]
             boxes = np.array([front.box_xyxy_px for front in there]).reshape(-1, 4)
             same = overlaps(boxes, part.facings_xyxy_px)
             if not same.size:
@@ -209,7 +211,7 @@ class _Reader:
     def _invented(self, slot: SlotId, facings: np.ndarray, same: np.ndarray) -> int:
         looker = self._player.looker
         assert looker is not None
-        for bay, _, rectifier in looker.views:
+        for bay, _, rectifier in looker.frontal:
             if bay.number != slot.bay:
                 continue
             shelf, planned = next(

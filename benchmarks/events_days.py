@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from events_tape import CameraDay, PrintAnswers, Tape, TapedLook, taping
+from events_tape import TRACKS, CameraDay, PrintAnswers, Tape, TapedLook, taping
 
 import calibration
 import detector
 import edge_agent
 import simulator
+from calibration import Calibration
+from calibration.registration import small_grey
+from calibration.registration_file import reference_path, save_reference
 from detector import Detector
 from edge_agent.agent import build_station
 from edge_agent.bookkeeper import watch_of
@@ -27,13 +30,14 @@ from edge_agent.occupancy import Rules
 from edge_agent.replay import judged
 from edge_agent.site_planograms import RecogniserOf, load_planograms, load_recognisers
 from edge_agent.station import Looked
-from shelf import PlanogramVersions
 from simulator.days import DaysShop, Life, Truth, design_of, load_truth, record
 from simulator.days.files import looks, starts_at, write_store
 
 #: Hours go by so many times faster than people move: a day is 3600 s.
 COMPRESS = 24.0
 EVERY_SECS = 10.0
+#: From a day's seed to that of the day on which its cameras were calibrated.
+BEFORE = 100_000
 #: Numbers of stores and seeds: those that develop the agent, and those that judge it.
 DEVELOPMENT, JUDGING = (0, 0), (100, 1000)
 
@@ -42,6 +46,8 @@ SEEING = (
     (detector, "*.py"),
     (calibration, "*.py"),
     (simulator, "**/*.py"),
+    (edge_agent, "drift.py"),
+    (edge_agent, "reference*.py"),
     (edge_agent, "gate.py"),
     (edge_agent, "look.py"),
     (edge_agent, "station.py"),
@@ -102,7 +108,23 @@ def world_of(cache: Path, store: int, seed: int, course: Course) -> World:
     folder = cache / name
     if not (folder / "site.yaml").is_file():
         write_store(folder, shop, course.every_secs)
-    return World(shop, folder, course)
+    world = World(shop, folder, course)
+    _write_references(world)
+    return world
+
+
+def _write_references(world: World) -> None:
+    """Write what each camera saw of the store on another day, when it was calibrated."""
+    files = {camera.id: camera.calibration for camera in world.site().cameras}
+    paths = {name: reference_path(file) for name, file in files.items() if file is not None}
+    if all(path.is_file() for path in paths.values()):
+        return
+    shop = world.shop
+    before = DaysShop(shop.design, shop.seed + BEFORE, 0.01, shop.life)
+    for name, path in paths.items():
+        grey = small_grey(before.view(name).picture(before.at(0.0)))
+        version = Calibration.load(world.folder / "calibration" / f"{name}.yaml").version
+        save_reference(path, grey, np.ones(grey.shape, np.bool_), name, version)
 
 
 @lru_cache(maxsize=1)
@@ -143,16 +165,23 @@ def make_tape(world: World, day: CameraDay) -> Tape:
     course, site = world.course, world.site()
     tape = Tape(day, course.every_secs, course.compress, course.days, seeing_code())
     view = world.shop.view(day.camera)
+    recogniser_of = load_recognisers(site, load_planograms(site))
+    frames: list[Frame] = []
 
-    def frames() -> Iterator[Frame]:
-        for number, secs in enumerate(looks(world.shop.duration_secs, course.every_secs)):
-            tape.looks.append(TapedLook(secs))
-            yield frame_at(world, day.camera, number, secs, view.picture(world.shop.at(secs)))
+    def newest() -> Iterator[Frame]:
+        while True:
+            yield frames[-1]
 
-    with taping(tape):
-        for _ in run(world, site, day.camera, frames(), load_recognisers):
-            seen = tape.looks[-1].seen
-            for part in seen.observed if seen else ():
+    stations = {track: run(world, site, day.camera, newest(), recogniser_of) for track in TRACKS}
+    for number, secs in enumerate(looks(world.shop.duration_secs, course.every_secs)):
+        tape.looks.append(TapedLook(secs))
+        image = view.picture(world.shop.at(secs))
+        frames[:] = [frame_at(world, day.camera, number, secs, image)]
+        for track, station in stations.items():
+            with taping(tape, track):
+                next(station)
+        for taped in tape.looks[-1].tracks.values():
+            for part in taped.seen.observed if taped.seen else ():
                 assert isinstance(part.by_print, PrintAnswers)
                 part.by_print.close()
     tape.made_secs = time.perf_counter() - began
@@ -178,14 +207,14 @@ def run(
     site: Site,
     name: str,
     frames: Iterator[Frame],
-    recognisers: Callable[[Site, dict[str, PlanogramVersions]], RecogniserOf],
+    recogniser_of: RecogniserOf,
     rules: Rules | None = None,
 ) -> Iterator[tuple[Looked, list[Change]]]:
     """Yield what the agent says of a camera's frames, look by look."""
     camera = camera_of(site, name)
     planograms = load_planograms(site)
     rules = rules or site.decide
-    station = build_station(camera, planograms[camera.aisle], recognisers(site, planograms))
+    station = build_station(camera, planograms[camera.aisle], recogniser_of)
     watch = watch_of(camera, shipped().identity, rules)
     ledger = Ledger(planograms, [watch], rules, 0.0, starts_at(world.shop))
     yield from judged(frames, station, shipped(), ledger, watch)

@@ -12,13 +12,23 @@ import numpy as np
 from events_days import World, blank_frames, run
 from events_noise import NoiseRates, noisy
 from events_score import Pace, Told
-from events_tape import CameraDay, Distort, Player, PlayingLooker, Tape, TapedLook, playing
+from events_tape import (
+    UNREGISTERED,
+    USUAL,
+    CameraDay,
+    Distort,
+    Player,
+    PlayingLooker,
+    Tape,
+    TapedLook,
+    playing,
+)
 
 from edge_agent.ledger import Change
 from edge_agent.look import Seen
 from edge_agent.occupancy import Rules
 from edge_agent.station import Looked
-from shelf import State
+from shelf import Planogram, State
 
 #: How far off the calibration is in one variant, in px of the camera's picture.
 OFF_PX = 8.0
@@ -29,15 +39,16 @@ NEVER = 1e9
 class Variant:
     """One way to judge a tape. All but the first leave something out, or make it worse.
 
-    ``constants`` replaces constants of `edge_agent`, ``rules`` fields of `Rules`; ``gate`` and
-    ``settled`` are as for `Player`; ``identity`` False forgets what the facings show, ``prints``
-    False only what their print says. ``off_px`` is a calibration's error.
+    ``constants`` replaces constants of `edge_agent`, ``rules`` fields of `Rules`; ``gate``,
+    ``track`` and ``settled`` are as for `Player`; ``identity`` False forgets what the facings
+    show, ``prints`` False only what their print says; ``off_px`` is a calibration's error.
     """
 
     name: str
     constants: tuple[tuple[str, object], ...] = ()
     rules: Mapping[str, float] = field(default_factory=dict)
-    gate: str = ""
+    gate: str = USUAL
+    track: str = USUAL
     settled: bool = False
     noise: bool = False
     identity: bool = True
@@ -54,6 +65,7 @@ WORSE = (
 RULES = (
     Variant("gate: nothing has to settle", settled=True),
     Variant("gate: no longer wait for large changes", gate="impatient"),
+    Variant("turned cameras are not noticed", track=UNREGISTERED),
     Variant("states change at the first look", rules={"confirm_secs": 0.0, "clear_secs": 0.0}),
     Variant("a doubt ends a candidate", (("occupancy.RELAX_SPEED", NEVER),)),
     Variant("evidence of any confidence", rules={"min_confidence": 0.0}),
@@ -81,14 +93,20 @@ def judge(
     world: World, tape: Tape, variant: Variant, rates: NoiseRates | None = None
 ) -> tuple[Judged, Player]:
     """Play ``tape`` to the agent; ``rates`` are for the variant with noise."""
-    player = Player(tape, variant.gate, variant.settled, _distortion(tape.day, variant, rates))
+    player = Player(
+        tape,
+        variant.track,
+        variant.gate,
+        variant.settled,
+        _distortion(tape.day, variant, rates),
+    )
     site = world.site()
     rules = Rules(**{**site.decide.model_dump(), **variant.rules})
     told: list[Told] = []
     looks: list[Looked] = []
     with playing(player), _patched(variant):
         for looked, changes in run(
-            world, site, tape.day.camera, blank_frames(world, tape), _no_recognisers, rules
+            world, site, tape.day.camera, blank_frames(world, tape), _no_recogniser, rules
         ):
             secs = tape.looks[player.now].secs
             told += [told_of(change, secs) for change in changes]
@@ -113,9 +131,8 @@ def told_of(change: Change, secs: float) -> Told:
     return Told(secs, state.slot, state.state, foreign, state.reason)
 
 
-def _no_recognisers(*_: object) -> object:
+def _no_recogniser(_planogram: Planogram) -> None:
     """What the facings show is on the tape."""
-    return lambda _planogram: None
 
 
 @contextmanager
@@ -155,7 +172,7 @@ def _off(
 ) -> Seen:
     """Return what would be seen with a calibration that is off by ``offset_px`` of the picture."""
     out = []
-    for part, (_, _, rectifier) in zip(seen.observed, looker.views, strict=True):
+    for part, (_, _, rectifier) in zip(seen.observed, looker.frontal, strict=True):
         width, height = part.size_px
         middle = rectifier.image_from_rectified([(width / 2, height / 2)])
         moved = rectifier.rectified_from_image(middle + np.array(offset_px))

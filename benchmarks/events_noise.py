@@ -12,7 +12,7 @@ from hashlib import sha256
 
 import numpy as np
 from events_days import World
-from events_tape import PlayingLooker, Tape, TapedLook
+from events_tape import USUAL, PlayingLooker, Tape, TapedLook
 from numpy.typing import NDArray
 
 from detector.boxes import iou_matrix
@@ -91,7 +91,7 @@ def true_fronts(
     looks = turned(eye, seeing.turn if seeing else None)
     places = {place.bay.number: place for place in shop.places}
     out = []
-    for bay, _, rectifier in looker.views:
+    for bay, _, rectifier in looker.frontal:
         place = places[bay.number]
         fronts = [
             front
@@ -141,12 +141,13 @@ def count_noise(world: World, tape: Tape, looker: PlayingLooker) -> NoiseCounts:
     truth, camera = world.truth(), tape.day.camera
     before: dict[tuple[SlotId, int], Floats] = {}
     for look in tape.looks:
-        if look.seen is None or truth.camera_at(camera, look.secs).moved_px > 1:
+        seen = look.tracks[USUAL].seen
+        if seen is None or truth.camera_at(camera, look.secs).moved_px > 1:
             continue
         clear = {s for s in truth.slots if truth.visible_at(s, look.secs) >= MIN_VISIBLE}
         now: dict[tuple[SlotId, int], Floats] = {}
         fronts = true_fronts(world, looker, camera, look.secs)
-        for part, there in zip(look.seen.observed, fronts, strict=True):
+        for part, there in zip(seen.observed, fronts, strict=True):
             _count(part, there, clear, before, now, counts)
         before = now
     return counts

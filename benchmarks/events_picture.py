@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from events_days import Course, tape_of, world_of
 from events_judge import AS_IS, judge
-from events_tape import CameraDay
+from events_tape import USUAL, CameraDay
 
 from edge_agent.frames import ImageBgr
 from edge_agent.picture import draw_slots
@@ -33,15 +33,16 @@ def draw_look(
     number = bisect_right([look.secs for look in tape.looks], secs) - 1
     look, looked = tape.looks[number], judged.looked[number]
     image = world.shop.view(day.camera).picture(world.shop.at(look.secs))
-    gate = look.gates[""]
-    if gate.kind.is_fresh:
+    tracks = [past.tracks[USUAL] for past in tape.looks[: number + 1]]
+    gate = tracks[-1].gates.get(USUAL)
+    if gate is not None and gate.kind.is_fresh:
         moving = gate.unsettled.astype(np.uint8)
         size = (image.shape[1], image.shape[0])
         mask = cv2.resize(moving, size, interpolation=cv2.INTER_NEAREST) > 0
         image[mask] = (0.6 * image[mask] + 0.4 * np.array(MOVING_BGR)).astype(np.uint8)
     out = draw_slots(image, looked.readings)
-    seen = next((past.seen for past in reversed(tape.looks[: number + 1]) if past.seen), None)
-    for n, (_, _, rectifier) in enumerate(player.looker.views if seen and player.looker else ()):
+    seen = next((t.seen for t in reversed(tracks) if t.seen), None)
+    for n, (_, _, rectifier) in enumerate(player.looker.frontal if seen and player.looker else ()):
         for boxes, colour in (
             (seen.observed[n].facings_xyxy_px, FACING_BGR),
             (seen.observed[n].gaps_xyxy_px, GAP_BGR),
@@ -55,9 +56,11 @@ def draw_look(
         if told.secs <= look.secs:
             held[told.slot] = told.state
     camera = truth.camera_at(day.camera, look.secs)
+    gate_word = gate.kind if gate else "not asked"
     lines = [
-        f"{day} at {look.secs:g} s: gate {gate.kind}, {looked.state} {looked.detail}, "
-        f"moved {camera.moved_px:g} px, light {camera.light:g}, {camera.glares} glares"
+        f"{day} at {look.secs:g} s: gate {gate_word}, aim {tracks[-1].aim}, "
+        f"{looked.state} {looked.detail}; in truth moved {camera.moved_px:g} px, "
+        f"light {camera.light:g}, {camera.glares} glares"
     ]
     for reading in looked.readings:
         facts = truth.state_at(reading.slot, look.secs)

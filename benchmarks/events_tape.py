@@ -17,14 +17,24 @@ from unittest import mock
 
 import numpy as np
 
+from calibration import BayView, Calibration, Rectifier
+from calibration.registration_view import TurnedBack
 from edge_agent import agent
+from edge_agent.drift import Aim, Drift, DriftStatus
 from edge_agent.frames import ImageBgr
-from edge_agent.gate import Gate, GateKind, GateLimits, GateResult
+from edge_agent.gate import Cells, Gate, GateKind, GateLimits, GateResult
 from edge_agent.look import Looker, Seen
 from edge_agent.match.observed import ByPrint
+from shelf import Bay
 
 #: Limits of the gates that look beside the usual one, for what they would have said.
-GATES = {"": GateLimits(), "impatient": GateLimits(settle_looks=1, large_settle_looks=2)}
+USUAL = "usual"
+GATES = {USUAL: GateLimits(), "impatient": GateLimits(settle_looks=1, large_settle_looks=2)}
+
+
+UNREGISTERED = "unregistered"
+#: The stations that look at the same time.
+TRACKS = (USUAL, UNREGISTERED)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -40,12 +50,28 @@ class CameraDay:
 
 
 @dataclass(slots=True, eq=False)
+class Track:
+    """What one station made of a look before it was judged.
+
+    ``gates`` has what each gate of `GATES` said, in terms of the picture; ``aim`` and what follows
+    is what was known of where the camera looks: ``calibration`` is None for the filed one.
+    ``seen`` is there where the picture was read.
+    """
+
+    gates: dict[str, GateResult] = field(default_factory=dict)
+    aim: Aim = Aim.TRUSTED
+    calibration: Calibration | None = None
+    drift: DriftStatus | None = None
+    moved: str = ""
+    seen: Seen | None = None
+
+
+@dataclass(slots=True, eq=False)
 class TapedLook:
-    """One look: what each gate of `GATES` said, and what was seen where the picture was read."""
+    """One look, by a station as it is, and by one that does not notice when its camera turns."""
 
     secs: float
-    gates: dict[str, GateResult] = field(default_factory=dict)
-    seen: Seen | None = None
+    tracks: dict[str, Track] = field(default_factory=lambda: {name: Track() for name in TRACKS})
 
 
 @dataclass(slots=True, eq=False)
@@ -115,40 +141,101 @@ class PrintAnswers:
 
 
 class _TapingGate(Gate):
-    def __init__(self, tape: Tape) -> None:
+    def __init__(self, tape: Tape, track: str) -> None:
         super().__init__()
-        self._tape = tape
-        self._others = {name: Gate(limits) for name, limits in GATES.items() if name}
+        self._tape, self._track = tape, track
+        others = [name for name in GATES if name != USUAL] if track == USUAL else []
+        self._others = {name: Gate(GATES[name]) for name in others}
 
     def decide(self, image_bgr: ImageBgr) -> GateResult:
         result = super().decide(image_bgr)
-        self._tape.looks[-1].gates = {
-            "": result,
+        self._tape.looks[-1].tracks[self._track].gates = {
+            USUAL: result,
             **{name: gate.decide(image_bgr) for name, gate in self._others.items()},
         }
         self._tape.size_px = result.size_px
         return result
 
 
+class _TapingDrift:
+    """Stands before a `Drift` and tapes what it says."""
+
+    def __init__(self, drift: Drift, tape: Tape) -> None:
+        self._drift, self._tape = drift, tape
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._drift, name)
+
+    def follow(self, *args: Any) -> Aim:
+        aim = self._drift.follow(*args)
+        self._track.aim = aim
+        self.note()
+        return aim
+
+    def view(self, size_px: tuple[int, int]) -> _TapingView | None:
+        view = self._drift.view(size_px)
+        return None if view is None else _TapingView(view, self._track)
+
+    def note(self) -> None:
+        """Tape what is in force."""
+        drift = self._drift
+        self._track.calibration = None if drift.calibration is drift.filed else drift.calibration
+        self._track.drift, self._track.moved = drift.status, drift.moved
+
+    @property
+    def _track(self) -> Track:
+        return self._tape.looks[-1].tracks[USUAL]
+
+
+@dataclass(frozen=True, slots=True)
+class _TapingView:
+    """Tapes what gates say of a picture that is turned back, in terms of the picture."""
+
+    view: TurnedBack
+    track: Track
+
+    def picture(self, image_bgr: ImageBgr) -> ImageBgr:
+        return self.view.picture(image_bgr)
+
+    def cells(self, before: Cells) -> Cells:
+        self.track.gates = {
+            name: replace(result, unsettled=self.view.cells(result.unsettled))
+            for name, result in self.track.gates.items()
+        }
+        return self.view.cells(before)
+
+
 class _TapingLooker(Looker):
-    def __init__(self, tape: Tape, *args: Any, **options: Any) -> None:
+    def __init__(self, tape: Tape, track: str, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._tape = tape
+        self._tape, self._track = tape, track
 
     def see(self, image_bgr: ImageBgr) -> Seen:
+        tracks = self._tape.looks[-1].tracks
+        usual = tracks[USUAL]
+        if self._track != USUAL and usual.seen is not None and usual.calibration is None:
+            # Both look through the same calibration at the same picture.
+            tracks[self._track].seen = usual.seen
+            return usual.seen
         seen = super().see(image_bgr)
         asked = tuple(replace(part, by_print=PrintAnswers(part.by_print)) for part in seen.observed)
-        seen = replace(seen, observed=asked)
-        self._tape.looks[-1].seen = seen
-        return seen
+        tracks[self._track].seen = replace(seen, observed=asked)
+        return replace(seen, observed=asked)
 
 
 @contextmanager
-def taping(tape: Tape) -> Iterator[None]:
-    """Have stations that are built and used meanwhile write to ``tape``, to its last look."""
+def taping(tape: Tape, track: str) -> Iterator[None]:
+    """Have the station that is built and used meanwhile write to a track of the last look."""
+    drift_of = agent.drift_of
+
+    def taped(*args: Any) -> _TapingDrift | Drift:
+        drift = drift_of(*args)
+        return _TapingDrift(drift, tape) if track == USUAL else Drift(drift.filed, None)
+
     with (
-        mock.patch.object(agent, "Gate", lambda *_: _TapingGate(tape)),
-        mock.patch.object(agent, "Looker", partial(_TapingLooker, tape)),
+        mock.patch.object(agent, "Gate", partial(_TapingGate, tape, track)),
+        mock.patch.object(agent, "Looker", partial(_TapingLooker, tape, track)),
+        mock.patch.object(agent, "drift_of", taped),
     ):
         yield
 
@@ -159,19 +246,30 @@ Distort = Callable[["PlayingLooker", TapedLook, Seen], Seen]
 
 @dataclass(slots=True, eq=False)
 class Player:
-    """Plays a tape to a station; ``now`` is the look that it is at.
+    """Plays a track of a tape to a station; ``now`` is the look that it is at.
 
     ``gate`` is one of `GATES`; where ``settled``, nothing is held to move. ``distort`` changes
     what was seen. ``looker`` is the one that reads at last.
     """
 
     tape: Tape
-    gate: str = ""
+    track: str = USUAL
+    gate: str = USUAL
     settled: bool = False
     distort: Distort | None = None
     now: int = 0
     last_seen: Seen | None = None
     looker: PlayingLooker | None = None
+
+    @property
+    def look(self) -> TapedLook:
+        """The look that it is at."""
+        return self.tape.looks[self.now]
+
+    @property
+    def taped(self) -> Track:
+        """What is on the track of this look."""
+        return self.look.tracks[self.track]
 
 
 class _PlayingGate(Gate):
@@ -182,7 +280,8 @@ class _PlayingGate(Gate):
 
     def decide(self, image_bgr: ImageBgr) -> GateResult:
         player = self._player
-        result = player.tape.looks[player.now].gates[player.gate]
+        gates = player.taped.gates
+        result = gates.get(player.gate, gates[USUAL])
         if player.settled and result.kind.is_fresh:
             result = replace(result, unsettled=np.zeros_like(result.unsettled))
         if self._again and result.kind is GateKind.UNCHANGED:
@@ -193,6 +292,28 @@ class _PlayingGate(Gate):
 
     def read_again(self) -> None:
         self._again = True
+
+
+class _PlayingDrift:
+    """Says of where the camera looks what is on the tape."""
+
+    def __init__(self, player: Player, filed: Calibration) -> None:
+        self._player = player
+        self.filed = self.calibration = filed
+        self.status: DriftStatus | None = None
+        self.moved = ""
+
+    def view(self, size_px: tuple[int, int]) -> None:
+        """The gates' words are on the tape in terms of the picture."""
+
+    def ask(self) -> None:
+        """Nothing can be asked of a tape."""
+
+    def follow(self, *_: Any) -> Aim:
+        taped = self._player.taped
+        self.calibration = taped.calibration or self.filed
+        self.status, self.moved = taped.drift, taped.moved
+        return taped.aim
 
 
 class PlayingLooker(Looker):
@@ -206,18 +327,16 @@ class PlayingLooker(Looker):
     def see(self, image_bgr: ImageBgr) -> Seen:
         """Return what is on the tape."""
         player = self._player
-        look = player.tape.looks[player.now]
-        player.last_seen = look.seen or player.last_seen
+        player.last_seen = player.taped.seen or player.last_seen
         if player.last_seen is None:
-            bays = len(self._views_at(player.tape.size_px))
-            raise ValueError(f"look {player.now}: nothing of {bays} bays is on the tape yet")
+            raise ValueError(f"look {player.now}: expected something seen on the tape until here")
         if player.distort is None:
             return player.last_seen
-        return player.distort(self, look, player.last_seen)
+        return player.distort(self, player.look, player.last_seen)
 
     @property
-    def views(self) -> list:
-        """Bay, view and rectifier of each bay."""
+    def frontal(self) -> list[tuple[Bay, BayView, Rectifier]]:
+        """Bay, view and warp to the frontal picture of each bay, as of the last look."""
         return self._views_at(self._player.tape.size_px)
 
 
@@ -225,7 +344,10 @@ class PlayingLooker(Looker):
 def playing(player: Player) -> Iterator[None]:
     """Have stations that are built and used meanwhile judge what ``player`` plays."""
     with (
-        mock.patch.object(agent, "Gate", lambda *_: _PlayingGate(player)),
+        mock.patch.object(agent, "Gate", partial(_PlayingGate, player)),
         mock.patch.object(agent, "Looker", partial(PlayingLooker, player)),
+        mock.patch.object(
+            agent, "drift_of", lambda _, calibration, *__: _PlayingDrift(player, calibration)
+        ),
     ):
         yield
