@@ -50,6 +50,7 @@ SEEING = (
     (edge_agent, "reference*.py"),
     (edge_agent, "gate.py"),
     (edge_agent, "look.py"),
+    (edge_agent, "shelf_edges.py"),
     (edge_agent, "station.py"),
     (edge_agent, "recognise.py"),
 )
