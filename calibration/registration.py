@@ -23,6 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from calibration.calibration_file import Calibration
 from calibration.lens import Lens, Points
+from calibration.registration_fit import LEAST_NOISE_PX, Fit, fitted, slopes_of
 from calibration.registration_tiles import (
     NO_TURN,
     Ballot,
@@ -43,13 +44,16 @@ ImageBgr = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
 WIDTH_PX = 640
-"""Pictures are compared at this width, and at half of it for the vote."""
+"""Pictures are compared at this width, and at a half and a quarter of it for votes."""
 
 STILL_PX = 2.0
 """A shift of the farthest mark below this is no movement."""
 
 CORRECTABLE_SHARE = 0.06
 """A shift of the farthest mark by more than this share of the width is not corrected."""
+
+GUESSED_LENS_SHARE = 0.04
+"""The same for a lens that is not known: the farther the turn, the more the lens counts."""
 
 MIN_INLIERS = 16
 MIN_INLIER_SHARE = 0.12
@@ -71,11 +75,15 @@ _FINE_PX = 1920
 
 _TILE_PX = 48
 _VOTE_TILE_PX = 32
+_NEAR_PX = 32
+_FAR_TILE_PX = 20
+_FAR_PX = 64
+"""Reach of the votes, on pictures a half and a quarter of `WIDTH_PX`: 0.1 and 0.4 of the width."""
+
+_FAR_ROLLS_DEG = (-2.0, -1.0, 0.0, 1.0, 2.0)
 _SEARCH_PX = 6
 _FOUND = 0.55
-_INLIER_PX = 1.2
-_ZOOM_PRIOR = 0.05
-_FOCALS = (0.9, 0.6, 1.4)
+_FOCALS = (0.9, 0.5, 0.6, 0.75, 1.1, 1.4, 1.8)
 """Focal lengths in picture widths that are tried for a camera whose lens is not known."""
 
 _WHOLE_PICTURE = ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0))
@@ -150,8 +158,12 @@ class Reference:
         half = _halved(grey)
         size = (half.shape[1], half.shape[0])
         known_half = cv2.resize(known.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-        self.vote_tiles = Tiles.of(contrast(half, 5), known_half >= 1, _VOTE_TILE_PX)
-        self.ballot = Ballot(self.vote_tiles, self.lenses[0])
+        tiles = Tiles.of(contrast(half, 5), known_half >= 1, _VOTE_TILE_PX)
+        self.near = Ballot(tiles, self.lenses[0], _NEAR_PX)
+        quarter = _halved(half)
+        known_quarter = cv2.resize(known_half, quarter.shape[::-1], interpolation=cv2.INTER_AREA)
+        tiles = Tiles.of(contrast(quarter, 4), known_quarter >= 1, _FAR_TILE_PX)
+        self.far = Ballot(tiles, self.lenses[0], _FAR_PX, _FAR_ROLLS_DEG, (1.0,))
 
     @classmethod
     def of(
@@ -181,7 +193,7 @@ def register(
     known = _known(ignore_mask, grey.shape)
     if grey.shape != reference.grey.shape:
         return _unknown(reference, "the picture's proportions are not those of the reference")
-    if not len(reference.tiles) or not len(reference.vote_tiles):
+    if not len(reference.tiles):
         return _unknown(reference, "the reference picture shows too little")
     fine = contrast(grey, 8)
     size_px = (now_bgr.shape[1], now_bgr.shape[0])
@@ -190,8 +202,13 @@ def register(
         if near.is_known and near.inliers >= GUESS_SHARE * near.tiles:
             return near
     half = contrast(_halved(grey), 5)
-    turn, rival = reference.ballot.turn(half)
-    return _near(reference, fine, known, turn, rival, size_px)
+    turn, rival = reference.near.turn(half)
+    found = _near(reference, fine, known, turn, rival, size_px)
+    if found.is_known:
+        return found
+    turn, rival = reference.far.turn(contrast(_halved(_halved(grey)), 4))
+    far = _near(reference, fine, known, turn, rival, size_px)
+    return far if far.kind is RegistrationKind.MOVED else found
 
 
 def corrected(calibration: Calibration, reference_from_now: Floats) -> Calibration:
@@ -217,17 +234,6 @@ def small_grey(image_bgr: ImageBgr) -> Grey:
     return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Fit:
-    lens: Lens
-    turn: Turn
-    inliers: Mask
-    cost: float
-    residual_px: float
-    covariance: Floats
-    halves: tuple[Turn, Turn]
-
-
 def _near(
     reference: Reference,
     picture: Contrast,
@@ -244,27 +250,37 @@ def _near(
     found = (sure >= _FOUND) & _are_known(places, known)
     if found.sum() < MIN_INLIERS:
         return _unknown(reference, f"only {found.sum()} of {len(tiles)} places are found again")
-    fits = [_fitted(lens, tiles, places, found, turn) for lens in reference.lenses]
-    fit = min(fits, key=lambda fit: fit.cost)
-    return _judged(reference, fit, found, rival, size_px)
+    fits = [fitted(lens, tiles, places, found, turn) for lens in reference.lenses]
+    best = min(fits, key=lambda fit: fit.cost)
+    # Lenses that explain the picture as well, within four standard deviations.
+    near = best.cost + 16 * max(best.residual_px, LEAST_NOISE_PX) ** 2
+    others = [fit for fit in fits if fit is not best and fit.cost < near]
+    return _judged(reference, best, others, found, rival, size_px)
 
 
 def _judged(
-    reference: Reference, fit: _Fit, found: Mask, rival: float, size_px: tuple[int, int]
+    reference: Reference,
+    fit: Fit,
+    others: list[Fit],
+    found: Mask,
+    rival: float,
+    size_px: tuple[int, int],
 ) -> Registration:
-    marks = rays_of(fit.lens, reference.marks_uv)
+    marks_uv, small = reference.marks_uv, reference.tiles.size_px
 
-    def shift(turn: Turn, size: tuple[int, int]) -> Floats:
-        return (seen_at(fit.lens, marks, turn) - reference.marks_uv) * size
+    def marks(lens: Lens, turn: Turn) -> Floats:
+        return seen_at(lens, rays_of(lens, marks_uv), turn)
 
-    small = reference.tiles.size_px
-    slopes = _slopes(fit.lens, marks, fit.turn, small)
+    def apart(one: Floats, other: Floats) -> float:
+        return float(np.linalg.norm((one - other) * small, axis=1).max())
+
+    at = marks(fit.lens, fit.turn)
+    slopes = slopes_of(fit.lens, rays_of(fit.lens, marks_uv), fit.turn, small)
     spread = float(np.sqrt(np.einsum("nik,kl,nil->n", slopes, fit.covariance, slopes).max()))
-    halves = float(
-        np.linalg.norm(shift(fit.halves[0], small) - shift(fit.halves[1], small), axis=1).max()
-    )
+    spread = max([spread, *(apart(at, marks(other.lens, other.turn)) for other in others)])
+    halves = apart(marks(fit.lens, fit.halves[0]), marks(fit.lens, fit.halves[1]))
     inliers, tiles = int(fit.inliers.sum()), len(reference.tiles)
-    shift_px = shift(fit.turn, size_px)
+    shift_px = (at - marks_uv) * size_px
     farthest = float(np.linalg.norm(shift_px, axis=1).max())
     doubts = [
         (inliers < max(MIN_INLIERS, MIN_INLIER_SHARE * tiles), f"only {inliers} of {tiles} agree"),
@@ -276,11 +292,12 @@ def _judged(
     ]
     doubt = next((words for is_so, words in doubts if is_so), "")
     still_px = still_below_px(size_px[0])
+    correctable = CORRECTABLE_SHARE if len(reference.lenses) == 1 else GUESSED_LENS_SHARE
     if doubt:
         kind, reason = RegistrationKind.UNKNOWN, doubt
     elif farthest < still_px:
         kind, reason = RegistrationKind.STILL, ""
-    elif farthest <= CORRECTABLE_SHARE * size_px[0]:
+    elif farthest <= correctable * size_px[0]:
         kind, reason = RegistrationKind.CORRECTED, f"the camera has turned by {farthest:.0f} px"
     else:
         kind, reason = RegistrationKind.MOVED, f"the camera has moved by {farthest:.0f} px"
@@ -299,53 +316,6 @@ def _judged(
         fit.residual_px,
         halves,
     )
-
-
-def _fitted(lens: Lens, tiles: Tiles, places: Points, found: Mask, turn: Turn) -> _Fit:
-    """Fit a turn to where tiles were found; those that are far off count little."""
-    rays = rays_of(lens, tiles.centres_uv)[found]
-    at, certainty = places[found], tiles.certainty[found]
-    slopes = _slopes(lens, rays, turn, tiles.size_px)
-    prior = np.diag([0.0, 0.0, 0.0, 1 / _ZOOM_PRIOR**2]) + 1e-9 * np.eye(4)
-    scale = 4.0
-    for _ in range(10):
-        apart = at - seen_at(lens, rays, turn) * tiles.size_px
-        far = np.einsum("ni,nij,nj->n", apart, certainty, apart)
-        weights = certainty / np.square(1 + far / scale**2)[:, None, None]
-        normal = np.einsum("nik,nij,njl->nkl", slopes, weights, slopes)
-        pull = np.einsum("nik,nij,nj->nk", slopes, weights, apart)
-        step = np.linalg.solve(normal.sum(0) + prior, pull.sum(0) - prior @ turn)
-        turn = turn + step
-        scale = max(0.7, 0.6 * scale)
-    apart = at - seen_at(lens, rays, turn) * tiles.size_px
-    far = np.einsum("ni,nij,nj->n", apart, certainty, apart)
-    agree = far < _INLIER_PX**2
-    residual = float(np.sqrt(far[agree].mean())) if agree.any() else np.inf
-    inliers = found.copy()
-    inliers[found] = agree
-    left = rays[:, 0] < np.median(rays[agree, 0]) if agree.any() else agree
-    halves = [
-        turn + np.linalg.solve(normal[part].sum(0) + prior, pull[part].sum(0) - prior @ turn)
-        for part in (left, ~left)
-    ]
-    noise = max(residual, 0.2) if np.isfinite(residual) else 1e3
-    return _Fit(
-        lens,
-        turn,
-        inliers,
-        float(np.minimum(far, _INLIER_PX**2).sum()),
-        residual,
-        np.linalg.inv(normal.sum(0) + prior) * noise**2,
-        (halves[0], halves[1]),
-    )
-
-
-def _slopes(lens: Lens, rays: Floats, turn: Turn, size_px: tuple[int, int]) -> Floats:
-    """Return how far px of the picture go with each of the turn's numbers, (n,2,4)."""
-    step = 1e-4
-    at = seen_at(lens, rays, turn)
-    moved = [seen_at(lens, rays, turn + way) for way in step * np.eye(4)]
-    return np.stack([(there - at) * size_px / step for there in moved], axis=2)
 
 
 def _homography(lens: Lens, turn: Turn) -> Floats:

@@ -6,6 +6,7 @@ picture they belong to; rays are (n,2), x and y at depth 1 before the camera.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -27,9 +28,6 @@ the picture), roll (clockwise), in radians, and the logarithm of its zoom."""
 
 NO_TURN: Turn = np.zeros(4)
 
-REACH_PX = 32
-"""How far a vote looks on each side."""
-
 _NOISE_GREY = 4.0
 _FLAT = 0.35
 _SOFT = 0.01
@@ -38,8 +36,8 @@ _VOTE_FROM = 0.35
 
 _PAD_PX = 15
 _NEAR_PX = 4
-_ROLLS_DEG = (-2.25, -1.5, -0.75, 0.0, 0.75, 1.5, 2.25)
-_ZOOMS = (0.975, 1.0, 1.025)
+NEAR_ROLLS_DEG = (-2.25, -1.5, -0.75, 0.0, 0.75, 1.5, 2.25)
+NEAR_ZOOMS = (0.975, 1.0, 1.025)
 
 
 def contrast(grey: Grey, reach_px: int) -> Contrast:
@@ -48,7 +46,9 @@ def contrast(grey: Grey, reach_px: int) -> Contrast:
     side = 2 * reach_px + 1
     apart = values - cv2.blur(values, (side, side))
     power = cv2.blur(apart * apart, (2 * side - 1, 2 * side - 1))
-    return np.clip(apart / (np.sqrt(power) + _NOISE_GREY), -2.5, 2.5).astype(np.float32)
+    return np.clip(apart / (np.sqrt(np.maximum(power, 0)) + _NOISE_GREY), -2.5, 2.5).astype(
+        np.float32
+    )
 
 
 def rays_of(lens: Lens, points_uv: Points) -> Floats:
@@ -124,15 +124,24 @@ class Tiles:
 class Ballot:
     """Lets tiles vote for the turn under which most of them are found.
 
-    The tiles' correlations are summed over shifts of `REACH_PX`, rolls and zooms.
+    The tiles' correlations are summed over shifts of up to ``reach_px`` on each side, over rolls
+    and over zooms.
     """
 
-    def __init__(self, tiles: Tiles, lens: Lens) -> None:
+    def __init__(
+        self,
+        tiles: Tiles,
+        lens: Lens,
+        reach_px: int,
+        rolls_deg: Sequence[float] = NEAR_ROLLS_DEG,
+        zooms: Sequence[float] = NEAR_ZOOMS,
+    ) -> None:
         self._tiles = tiles
+        self._reach_px = reach_px
         self._focal_px = np.array([lens.fx, lens.fy]) * tiles.size_px
         rays = rays_of(lens, tiles.centres_uv)
         self._ways: list[tuple[float, float, NDArray[np.int64]]] = []
-        for roll, zoom in product(np.radians(_ROLLS_DEG), np.log(_ZOOMS)):
+        for roll, zoom in product(np.radians(rolls_deg), np.log(zooms)):
             turned = seen_at(lens, rays, np.array([0.0, 0.0, roll, zoom]))
             off = np.nan_to_num((turned - tiles.centres_uv) * tiles.size_px)
             whole = np.clip(np.round(off), -_PAD_PX, _PAD_PX).astype(np.int64) + _PAD_PX
@@ -144,7 +153,7 @@ class Ballot:
         Another one puts the picture's middle more than `_NEAR_PX` away.
         """
         surfaces = self._surfaces(picture)
-        span = 2 * REACH_PX + 1
+        span = 2 * self._reach_px + 1
         most = np.zeros((span, span), np.float32)
         best, turn = -1.0, NO_TURN
         for roll, zoom, offs in self._ways:
@@ -155,7 +164,7 @@ class Ballot:
             _, top, _, (x, y) = cv2.minMaxLoc(votes)
             if top > best:
                 best, at = top, (x, y)
-                pan, tilt = (np.array(at) - REACH_PX) / self._focal_px
+                pan, tilt = (np.array(at) - self._reach_px) / self._focal_px
                 turn = np.array([pan, tilt, roll, zoom])
         if best <= 0:
             return NO_TURN, 1.0
@@ -166,13 +175,14 @@ class Ballot:
 
     def _surfaces(self, picture: Contrast) -> Contrast:
         """Return the correlation of each tile at each shift, with a border of 0."""
-        tiles, span = self._tiles, 2 * REACH_PX + 1
-        around = _bordered(picture, REACH_PX)
+        tiles, reach = self._tiles, self._reach_px
+        span = 2 * reach + 1
+        around = _bordered(picture, reach)
         side = span + 2 * _PAD_PX
         surfaces = np.zeros((len(tiles), side, side), np.float32)
         chosen = zip(tiles.corners_px, tiles.pieces, strict=True)
         for surface, ((x, y), piece) in zip(surfaces, chosen, strict=True):
-            window = around[y : y + tiles.side + 2 * REACH_PX, x : x + tiles.side + 2 * REACH_PX]
+            window = around[y : y + tiles.side + 2 * reach, x : x + tiles.side + 2 * reach]
             found = cv2.matchTemplate(window, piece, cv2.TM_CCOEFF_NORMED)
             surface[_PAD_PX:-_PAD_PX, _PAD_PX:-_PAD_PX] = np.maximum(found - _VOTE_FROM, 0)
         return surfaces
