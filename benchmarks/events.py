@@ -22,11 +22,12 @@ import math
 import multiprocessing
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeVar
 
 import cv2
 from events_cause import Mistake, by_cause, mistakes
@@ -52,6 +53,7 @@ SHOWN = (
     "delay_p50_looks",
     "delay_p95_looks",
 )
+T = TypeVar("T")
 _console = Console(width=150)
 
 
@@ -143,7 +145,7 @@ def _run(arguments: argparse.Namespace, cache: Path) -> None:
         rates = sum((one.noise for one in plain), NoiseCounts()).rates
         work = partial(judge_otherwise, plan, variants, rates)
         others = list(_shown(pool.imap(work, days), len(days), "variants"))
-    by_variant = {AS_IS.name: figures([one.score for one in plain])}
+    by_variant: dict[str, Mapping[str, float]] = {AS_IS.name: figures([one.score for one in plain])}
     for number, variant in enumerate(variants):
         by_variant[variant.name] = figures([scores[number] for scores in others])
     found = [mistake for one in plain for mistake in one.mistakes]
@@ -155,13 +157,13 @@ def _run(arguments: argparse.Namespace, cache: Path) -> None:
         _write(arguments.json, plain, by_variant, found, rates)
 
 
-def _shown(results: Iterable, count: int, words: str) -> Iterator:
+def _shown(results: Iterable[T], count: int, words: str) -> Iterator[T]:
     console = Console(stderr=True)
     return iter(track(results, words, count, console=console, disable=not console.is_terminal))
 
 
 def _print(
-    by_variant: dict[str, dict[str, float]], found: Sequence[Mistake], rates: NoiseRates
+    by_variant: Mapping[str, Mapping[str, float]], found: Sequence[Mistake], rates: NoiseRates
 ) -> None:
     for name, value in by_variant[AS_IS.name].items():
         _console.print(f"{name:28} {value:g}", highlight=False)
@@ -169,8 +171,8 @@ def _print(
         _console.print(f"{'detector.' + name:28} {value:.4f}", highlight=False)
     kinds = sorted({mistake.kind for mistake in found})
     table = Table("cause", *kinds)
-    for cause, row in by_cause(found).items():
-        table.add_row(cause, *(str(row.get(kind, "")) for kind in kinds))
+    for cause, counts in by_cause(found).items():
+        table.add_row(cause, *(str(counts.get(kind, "")) for kind in kinds))
     _console.print(table)
     table = Table("judged", *(name.replace("_", " ") for name in SHOWN))
     for name, row in by_variant.items():
@@ -181,15 +183,15 @@ def _print(
 def _write(
     path: Path,
     plain: Sequence[Plain],
-    by_variant: dict[str, dict[str, float]],
+    by_variant: Mapping[str, Mapping[str, float]],
     found: Sequence[Mistake],
     rates: NoiseRates,
 ) -> None:
     flat = dict(by_variant[AS_IS.name])
     flat |= {f"detector.{name}": round(value, 4) for name, value in asdict(rates).items()}
     flat["tape_secs_per_camera_day"] = round(sum(one.made_secs for one in plain) / len(plain), 1)
-    for cause, row in by_cause(found).items():
-        flat |= {f"cause.{cause}.{kind}": count for kind, count in row.items()}
+    for cause, counts in by_cause(found).items():
+        flat |= {f"cause.{cause}.{kind}": count for kind, count in counts.items()}
     for name, row in by_variant.items():
         if name != AS_IS.name:
             flat |= {f"{name}.{figure}": row[figure] for figure in SHOWN}

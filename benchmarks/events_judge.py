@@ -29,6 +29,7 @@ from edge_agent.look import Seen
 from edge_agent.occupancy import Rules
 from edge_agent.station import Looked
 from shelf import Planogram, State
+from shelf.wire import SlotChanged
 
 #: How far off the calibration is in one variant, in px of the camera's picture.
 OFF_PX = 8.0
@@ -124,6 +125,7 @@ def pace_of(world: World) -> Pace:
 
 def told_of(change: Change, secs: float) -> Told:
     """Return a change as it is scored."""
+    assert isinstance(change.event.data, SlotChanged)
     state, planned = change.state, change.event.data.sku
     foreign: tuple[str | None, ...] = ()
     if state.state is State.MISPLACED:

@@ -90,7 +90,7 @@ def true_fronts(
     seeing = state.seeing.get(camera)
     looks = turned(eye, seeing.turn if seeing else None)
     places = {place.bay.number: place for place in shop.places}
-    out = []
+    out: list[list[TrueFront]] = []
     for bay, _, rectifier in looker.frontal:
         place = places[bay.number]
         fronts = [

@@ -42,10 +42,11 @@ def draw_look(
         image[mask] = (0.6 * image[mask] + 0.4 * np.array(MOVING_BGR)).astype(np.uint8)
     out = draw_slots(image, looked.readings)
     seen = next((t.seen for t in reversed(tracks) if t.seen), None)
-    for n, (_, _, rectifier) in enumerate(player.looker.frontal if seen and player.looker else ()):
+    frontal = player.looker.frontal if player.looker else []
+    for part, (_, _, rectifier) in zip(seen.observed if seen else (), frontal, strict=False):
         for boxes, colour in (
-            (seen.observed[n].facings_xyxy_px, FACING_BGR),
-            (seen.observed[n].gaps_xyxy_px, GAP_BGR),
+            (part.facings_xyxy_px, FACING_BGR),
+            (part.gaps_xyxy_px, GAP_BGR),
         ):
             for x1, y1, x2, y2 in boxes.tolist():
                 corners = [(x1, y1), (x2, y1), (x2, y2), (x1, y2)]

@@ -19,7 +19,7 @@ import numpy as np
 
 from calibration import BayView, Calibration, Rectifier
 from calibration.registration_view import TurnedBack
-from edge_agent import agent
+from edge_agent import agent, references
 from edge_agent.drift import Aim, Drift, DriftStatus
 from edge_agent.frames import ImageBgr
 from edge_agent.gate import Cells, Gate, GateKind, GateLimits, GateResult
@@ -110,7 +110,7 @@ class Tape:
 class _Pickler(pickle.Pickler):
     """Writes data classes field by field, so that a field more or less makes no new tape."""
 
-    def reducer_override(self, obj: object) -> object:
+    def reducer_override(self, obj: object) -> Any:
         if is_dataclass(obj) and not isinstance(obj, type):
             return _rebuilt, (type(obj), {f.name: getattr(obj, f.name) for f in fields(obj)})
         return NotImplemented
@@ -226,10 +226,9 @@ class _TapingLooker(Looker):
 @contextmanager
 def taping(tape: Tape, track: str) -> Iterator[None]:
     """Have the station that is built and used meanwhile write to a track of the last look."""
-    drift_of = agent.drift_of
 
     def taped(*args: Any) -> _TapingDrift | Drift:
-        drift = drift_of(*args)
+        drift = references.drift_of(*args)
         return _TapingDrift(drift, tape) if track == USUAL else Drift(drift.filed, None)
 
     with (
