@@ -13,7 +13,7 @@ from pathlib import Path
 
 import structlog
 
-from calibration import Calibration
+from calibration import Calibration, adjusted
 from detector import Detector
 from edge_agent import metrics
 from edge_agent.answers import Answers
@@ -67,6 +67,8 @@ def build_station(
     ) -> Looker | None:
         bays = [bay for bay in planogram.bays if bay.number in camera.bays]
         bays.sort(key=lambda bay: camera.bays.index(bay.number))
+        if calibration is not None:
+            bays = [adjusted(bay, calibration) for bay in bays]
         return Looker(detector, bays, recogniser_of(planogram), calibration) if bays else None
 
     return Station(

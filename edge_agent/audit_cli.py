@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from calibration import Calibration
+from calibration import Calibration, adjusted
 from detector import Detector, read_picture
 from edge_agent.audit import audit_photo
 from edge_agent.check import calibration_problems
@@ -89,12 +89,13 @@ def audit(
 
 
 def bays_of(calibration: Calibration, planogram: Planogram, where: str) -> list[Bay]:
-    """Return the planned bays that are calibrated.
+    """Return the planned bays that are calibrated, as the calibration found them.
 
-    Raises `ConfigError`, naming ``where``, when there is none, or when the planogram does not say
-    in mm where its boards are, without which a calibration points beside them.
+    Raises `ConfigError`, naming ``where``, when there is none, or when neither the planogram nor
+    the calibration says in mm where the boards are.
     """
-    bays = [bay for bay in planogram.bays if bay.number in calibration.bay_numbers]
+    calibrated = [bay for bay in planogram.bays if bay.number in calibration.bay_numbers]
+    bays = [adjusted(bay, calibration) for bay in calibrated]
     problems = []
     if not bays:
         planned = ", ".join(str(bay.number) for bay in planogram.bays)
@@ -102,7 +103,7 @@ def bays_of(calibration: Calibration, planogram: Planogram, where: str) -> list[
         problems.append(
             Problem(where, f"a bay of planogram {planogram.name} ({planned})", f"bays {found}")
         )
-    problems += calibration_problems(where, planogram)
+    problems += calibration_problems(where, planogram, calibration)
     if problems:
         raise ConfigError(problems)
     return bays

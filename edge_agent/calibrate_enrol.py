@@ -12,8 +12,8 @@ from calibration.rectify import ImageBgr
 from calibration.tool.site import SheetCrop
 from calibration.tool.start import BenchError
 from detector import Detector, DetectorError
-from edge_agent.catalog_enrol import SlotCrop, slot_sheet, store_crops
 from edge_agent.recognise import Recogniser
+from edge_agent.slot_crops import SlotCrop, slot_sheet, store_crops
 from shelf import Planogram, SlotId
 
 

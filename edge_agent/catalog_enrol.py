@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration import Calibration
-from detector import Catalog, Detector, Embedder, crops_of
-from detector.catalog_add import AddReport
+from detector import Catalog, Embedder, crops_of
 from edge_agent.frames import ImageBgr
-from edge_agent.recognise import Recogniser
 from shelf import BoxPx, Planogram, SlotId, SlotReading, State
 
 MIN_SLOT_CONFIDENCE = 0.7
@@ -179,47 +174,3 @@ def _compare(
     own = best.pop(crops[index].sku, None)
     other_sku = max(best, key=lambda sku: best[sku], default="")
     return own, pictured, other_sku, best.get(other_sku, -1.0)
-
-
-@dataclass(frozen=True, slots=True)
-class SlotCrop:
-    """A picture of what stands in a slot, for a person to approve as its product's.
-
-    ``id`` names it in a sheet ("b01-s3-p02-1"); ``doubt`` says why it should be looked at twice,
-    "" where nothing speaks against it.
-    """
-
-    id: str
-    slot: SlotId
-    sku: str
-    name: str
-    image_bgr: ImageBgr
-    doubt: str = ""
-
-
-def slot_sheet(
-    image_bgr: ImageBgr,
-    calibration: Calibration,
-    planogram: Planogram,
-    detector: Detector,
-    recogniser: Recogniser | None = None,
-) -> tuple[SlotCrop, ...]:
-    """Return the crops of each slot that an approved view shows, in planogram order.
-
-    The bay should be stocked as planned. A crop is frontal, as fine as the camera sees it.
-    """
-    raise NotImplementedError
-
-
-def store_crops(
-    folder: Path,
-    crops: Sequence[SlotCrop],
-    camera: str,
-    folder_of: Mapping[str, str] = MappingProxyType({}),
-) -> AddReport:
-    """Store approved crops in the catalogue ``folder`` as pictures of their SKUs seen by a camera.
-
-    ``folder_of`` gives the catalogue's own names of SKUs (`Recogniser.folder_of`). Raises
-    `detector.CatalogError` when the folder cannot be used.
-    """
-    raise NotImplementedError

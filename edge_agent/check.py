@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from calibration import Calibration
+from calibration import BayCalibration, Calibration
 from detector import Detector, DetectorError
 from detector.manifest import ModelInput
 from edge_agent.config import CameraSettings, Site
@@ -18,7 +18,7 @@ from edge_agent.ledger import NO_PLANOGRAM
 from edge_agent.model_watch import words_of
 from edge_agent.recognise import Recogniser
 from edge_agent.site_planograms import load_aisle
-from shelf import Planogram, PlanogramVersions, Problem, ShelfwatchError, Units
+from shelf import Bay, Planogram, PlanogramVersions, Problem, ShelfwatchError, Units
 from shelf.planogram_diff import diff_planograms
 from shelf.planogram_versions import ONE_DAY
 
@@ -203,7 +203,7 @@ def camera_problems(
             )
         )
     for planogram in versions.planograms:
-        problems += calibration_problems(f"{where}.calibration", planogram)
+        problems += calibration_problems(f"{where}.calibration", planogram, calibration)
     return problems
 
 
@@ -233,9 +233,15 @@ def _bays_not_planned(camera: CameraSettings, versions: PlanogramVersions) -> li
     return remarks
 
 
-def calibration_problems(where: str, planogram: Planogram) -> list[Problem]:
-    """Return why ``planogram`` cannot be used with a calibration, which maps pictures to mm."""
-    if planogram.units is Units.MM and planogram.has_heights:
+def calibration_problems(
+    where: str, planogram: Planogram, calibration: Calibration
+) -> list[Problem]:
+    """Return why ``planogram`` cannot be used with a calibration, which maps pictures to mm.
+
+    A calibration that has found sizes and boards itself makes up for a planogram without.
+    """
+    bays = [bay for bay in planogram.bays if bay.number in calibration.bay_numbers]
+    if all(_is_placed(planogram, bay, calibration.of_bay(bay.number)) for bay in bays):
         return []
     heights = "given" if planogram.has_heights else "estimated"
     return [
@@ -246,6 +252,14 @@ def calibration_problems(where: str, planogram: Planogram) -> list[Problem]:
             "without a calibration the bay is searched for",
         )
     ]
+
+
+def _is_placed(planogram: Planogram, bay: Bay, entry: BayCalibration) -> bool:
+    """Whether mm and every board's height are known, from the planogram or the calibration."""
+    if planogram.units is not Units.MM and entry.size_mm is None:
+        return False
+    found = {board.shelf for board in entry.boards}
+    return all(shelf.y_is_given or shelf.number in found for shelf in bay.shelves)
 
 
 def _check_catalog(checked: Checked, folder: Path, planogram: Planogram) -> None:
