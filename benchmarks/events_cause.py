@@ -158,9 +158,10 @@ class _Reader:
             for r in window.readings
         ):
             yield "gate unsettled"
-        if _part(span.glares > 0 or span.light < DIM or span.covered > 0 for span in spans):
-            yield "light"
-        if any(self._world.shop.at(secs).ambience.tubes for secs in times):
+        if _part(
+            span.light < DIM or self._is_lit_oddly(slot, secs)
+            for span, secs in zip(spans, times, strict=True)
+        ):
             yield "light"
         facts = [truth.state_at(slot, secs) for secs in times]
         if _part(f.set_back > 0 or f.hidden > 0 for f in facts):
@@ -173,6 +174,23 @@ class _Reader:
         if told is None and invented >= 0.5:
             yield "facing invented"
         yield "matching"
+
+    def _is_lit_oddly(self, slot: SlotId, secs: float) -> bool:
+        """Whether a lamp above a slot fails, or a reflection lies on it."""
+        shop = self._world.shop
+        place = next(place for place in shop.places if place.bay.number == slot.bay)
+        shelf, planned = next(
+            (shelf, s) for shelf in place.bay.shelves for s in shelf.slots if s.id == slot
+        )
+        x = place.x_mm + planned.x_mm + planned.width_mm / 2
+        y = shelf.y_mm + planned.y_mm + planned.height_mm / 2
+        light = shop.at(secs).ambience
+        return any(
+            abs(tube.x_mm - x) < tube.reach_mm and tube.share < DIM for tube in light.tubes
+        ) or any(
+            ((glare.x_mm - x) / glare.rx_mm) ** 2 + ((glare.y_mm - y) / glare.ry_mm) ** 2 < 2
+            for glare in light.glares
+        )
 
     def _hidden_by(self, camera: str, secs: float) -> str:
         state = self._world.shop.at(secs)
