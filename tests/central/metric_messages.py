@@ -50,7 +50,7 @@ def changed(
         calibration="c1",
     )
     event = Event(
-        id=f"{node.site}-{node.node}-{epoch}-{sequence}",
+        id=f"{node.tenant}-{node.site}-{epoch}-{sequence}",
         source=node.source,
         type=type_of(data),
         subject=f"{aisle}/{slot}",
