@@ -163,14 +163,27 @@ def costs_by_order(
 
 
 def costs_in_place(
-    level: Level, items: Items, observed: Observed, prices: Prices = PRICES
+    level: Level,
+    items: Items,
+    observed: Observed,
+    is_beside: NDArray[np.bool_],
+    prices: Prices = PRICES,
 ) -> Costs:
-    """Return the costs without that of the place, for items in the bay's frame of reference."""
+    """Return the costs without that of the place, for items in the bay's frame of reference.
+
+    ``is_beside`` (m,) marks facings that stand beside the bay, where its neighbour's are.
+    """
     return Costs(
         _unlike(level, items, observed, 1.0, prices.raised, prices),
         np.full(len(level.facings), prices.missing),
-        extra_prices(items, prices),
+        np.where(is_beside, prices.outside, extra_prices(items, prices)),
     )
+
+
+def any_place(costs: Costs, items: Items, prices: Prices = PRICES) -> Costs:
+    """Return the costs of a row that may have drifted anywhere: its order alone counts."""
+    outside = np.where(items.kind == Kind.FACING, prices.outside, prices.extra_gap)
+    return replace(costs, outside=np.minimum(outside, costs.extra))
 
 
 def with_places(

@@ -8,10 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.match.items import Items, Kind, costs_in_place, make_items, with_places
+from edge_agent.match.items import (
+    Items,
+    Kind,
+    any_place,
+    costs_in_place,
+    make_items,
+    with_places,
+)
 from edge_agent.match.observed import Observed
 from edge_agent.match.planned import Level
-from edge_agent.match.sequence import align_each
+from edge_agent.match.sequence import Costs, align_each
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -27,6 +34,19 @@ PASSES = 2
 
 SETTLED_WIDTHS = 0.02
 """A drift that changes by less than this share of a facing is settled."""
+
+DRIFT = 1.3
+"""Cost of a row that has drifted by a facing's width: as much as a facing that is missing and one
+that is not planned, so that an empty place at one end is not filled by a neighbour at the other."""
+
+DOUBTFUL = 0.2
+"""A row that costs more than this for each planned facing is also tried where its order says."""
+
+TREND_FACINGS = 4
+"""So many facings say how a row as a whole has drifted."""
+
+MAX_STRETCH = 0.3
+"""A row is compressed or spread by no more than this share."""
 
 DRIFT_REACH = 2
 """The drift of a paired facing is the median over so many more to each side."""
@@ -83,36 +103,66 @@ def align_levels(
     ``inside`` (n,) says which facings lie in the bay.
     """
     level_of = _assign(facings, levels, inside)
-    rows = [
-        _level_items(level, facings, np.flatnonzero(level_of == index), gaps)
-        for index, level in enumerate(levels)
+    rows = []
+    for index, level in enumerate(levels):
+        items = _level_items(level, facings, np.flatnonzero(level_of == index), gaps)
+        is_beside = items.kind == Kind.FACING
+        is_beside[is_beside] = ~inside[items.source[is_beside]]
+        rows.append(_Row(level, items, costs_in_place(level, items, observed, is_beside)))
+    found = _settle(rows, [np.zeros(len(level.facings)) for level in levels])
+    doubtful = [k for k, row in enumerate(found) if row.cost > DOUBTFUL * len(row.aligned.item_of)]
+    again = [rows[k] for k in doubtful]
+    by_order = align_each([any_place(row.costs, row.items) for row in again])
+    starts = _drifts(again, [alignment.item_of for alignment in by_order])
+    for k, moved in zip(doubtful, _settle(again, starts), strict=True):
+        found[k] = min(found[k], moved, key=lambda row: row.cost)
+    return [row.aligned for row in found]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Row:
+    """A level, the items near it, and the costs without those of the places along it."""
+
+    level: Level
+    items: Items
+    costs: Costs
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Settled:
+    """A row aligned at the place to which it has drifted; ``cost`` includes the drift's."""
+
+    aligned: Aligned
+    cost: float
+
+
+def _settle(rows: Sequence[_Row], shifts: list[Floats]) -> list[_Settled]:
+    """Align each row from where it is thought to have drifted, and measure the drift anew."""
+    costs = [
+        with_places(row.costs, row.level, row.items, shift)
+        for row, shift in zip(rows, shifts, strict=True)
     ]
-    plain = [
-        costs_in_place(level, items, observed) for level, items in zip(levels, rows, strict=True)
-    ]
-    shifts = [np.zeros(len(level.facings)) for level in levels]
-    costs = [with_places(*each) for each in zip(plain, levels, rows, shifts, strict=True)]
-    found = [alignment.item_of for alignment in align_each(costs)]
-    moving = list(range(len(levels)))
+    found = align_each(costs)
+    shifts, moving = list(shifts), list(range(len(rows)))
     for _ in range(PASSES):
-        if not moving:
-            break
-        drifts = _drifts(
-            [levels[k] for k in moving], [rows[k] for k in moving], [found[k] for k in moving]
-        )
+        drifts = _drifts([rows[k] for k in moving], [found[k].item_of for k in moving])
         moved = dict(zip(moving, drifts, strict=True))
         moving = [
             k
             for k in moving
-            if np.abs(moved[k] - shifts[k]).max() > SETTLED_WIDTHS * levels[k].width
+            if np.abs(moved[k] - shifts[k]).max() > SETTLED_WIDTHS * rows[k].level.width
         ]
         for k in moving:
-            shifts[k] = moved[k]
-            costs[k] = with_places(plain[k], levels[k], rows[k], moved[k])
+            row, shifts[k] = rows[k], moved[k]
+            costs[k] = with_places(row.costs, row.level, row.items, moved[k])
         for k, alignment in zip(moving, align_each([costs[k] for k in moving]), strict=True):
-            found[k] = alignment.item_of
+            found[k] = alignment
     return [
-        Aligned(levels[k], rows[k], found[k], shifts[k], costs[k].pair) for k in range(len(levels))
+        _Settled(
+            Aligned(row.level, row.items, found[k].item_of, shifts[k], costs[k].pair),
+            found[k].cost + DRIFT * float(np.abs(shifts[k]).mean()) / row.level.width,
+        )
+        for k, row in enumerate(rows)
     ]
 
 
@@ -150,32 +200,49 @@ def _level_items(level: Level, facings: Floats, members: Ints, gaps: Floats) -> 
     return make_items(facings[members], members, gaps[own], own, level.width)
 
 
-def _drifts(levels: Sequence[Level], rows: Sequence[Items], found: Sequence[Ints]) -> list[Floats]:
-    """How far what was paired stands from its planned place (n,): a running median, capped.
+def _drifts(rows: Sequence[_Row], found: Sequence[Ints]) -> list[Floats]:
+    """How far what was paired stands from its planned place (n,), one for each of ``rows``.
 
-    One for each of ``levels``.
+    A running median, which stays within a facing of the row's trend: no row is torn apart.
     """
     paired = [
-        np.flatnonzero(_picked(items.kind, item_of) == Kind.FACING)
-        for items, item_of in zip(rows, found, strict=True)
+        np.flatnonzero(_picked(row.items.kind, item_of) == Kind.FACING)
+        for row, item_of in zip(rows, found, strict=True)
     ]
     smooth = _running_medians(
         [
-            items.centers[item_of[those]] - level.centers[those]
-            for level, items, item_of, those in zip(levels, rows, found, paired, strict=True)
+            row.items.centers[item_of[those]] - row.level.centers[those]
+            for row, item_of, those in zip(rows, found, paired, strict=True)
         ],
         DRIFT_REACH,
     )
-    return [
-        np.clip(np.interp(np.arange(len(level.facings)), those, medians), -level.width, level.width)
-        if len(those)
-        else np.zeros(len(level.facings))
-        for level, those, medians in zip(levels, paired, smooth, strict=True)
-    ]
+    drifts = []
+    for row, those, medians in zip(rows, paired, smooth, strict=True):
+        level, trend = row.level, np.zeros(len(row.level.facings))
+        if len(those) and np.abs(medians).max() > level.width:
+            trend = _trend(level.centers, level.centers[those], medians)
+        spread = np.interp(np.arange(len(trend)), those, medians) if len(those) else trend
+        drifts.append(np.clip(spread, trend - level.width, trend + level.width))
+    return drifts
+
+
+def _trend(at: Floats, x: Floats, off: Floats) -> Floats:
+    """The straight line through ``off`` (k,) over ``x`` (k,) at places (n,): Theil and Sen's.
+
+    Zero where fewer than `TREND_FACINGS` speak for it.
+    """
+    if len(x) < TREND_FACINGS:
+        return np.zeros(len(at))
+    i, j = np.triu_indices(len(x), k=1)
+    slope = float(np.median((off[j] - off[i]) / np.maximum(x[j] - x[i], 1e-9)))
+    slope = min(max(slope, -MAX_STRETCH), MAX_STRETCH)
+    return np.asarray(slope * at + np.median(off - slope * x))
 
 
 def _running_medians(rows: Sequence[Floats], reach: int) -> list[Floats]:
     """The medians over each value of a row and ``reach`` more to each side, fewer at the ends."""
+    if not rows:
+        return []
     beside = np.full(reach, np.inf)
     values = np.concatenate([part for row in rows for part in (beside, row)] + [beside])
     ends = np.cumsum([reach + len(row) for row in rows])
