@@ -49,6 +49,7 @@ SHOWN = (
     "recall",
     "false_alerts_per_day",
     "repeated_alerts_per_day",
+    "false_ends_per_day",
     "misplaced_named",
     "delay_p50_looks",
     "delay_p95_looks",

@@ -63,6 +63,7 @@ def mistakes(world: World, player: Player, judged: Judged, score: Score) -> list
         is_wrong = alert.outcome is Outcome.FALSE
         if alert.is_covered or (alert.is_moved and is_wrong):
             out.append(reader.of_alert(alert, "told unseen"))
+    out += [reader.of_alert(end, str(end.outcome)) for end in score.false_ends]
     out += [reader.of_missed(met) for met in score.problems if met.is_missed]
     return sorted(out, key=lambda mistake: (mistake.secs, mistake.slot))
 

@@ -10,8 +10,9 @@ not belong there, and what is planned. An *alert* is a change to a problem that 
 * A second true alert of one episode is **repeated**, an error, unless the agent had reason to
   forget: the slot could not be seen for the time after which it goes stale, its camera was
   moved, or its aisle was being reset.
+* A **false end** is told of a slot that was not stocked in that time either.
 * Where what can be seen tells another state than what is true (facings so far back that boards
-  hide them), an alert that is not true is **not plain**: neither right nor wrong.
+  hide them), an alert or an end that is not true is **not plain**: neither right nor wrong.
 * An expected event (`simulator.days.expected_events`) is **told** when a true alert of its
   episode was, or the agent held that state already; its **delay** is counted from when a perfect
   observer knows. It is **brief**, and not counted, when it ends within `BRIEF_LOOKS` looks of
@@ -47,6 +48,7 @@ class Outcome(StrEnum):
     AGAIN = "told again"
     FALSE = "false alert"
     REPEATED = "repeated alert"
+    FALSE_END = "false end"
     NOT_PLAIN = "not plain"
 
 
@@ -111,9 +113,10 @@ class Met:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """The alerts and expected events of one camera-day."""
+    """The alerts and expected events of one camera-day, and the ends that are false."""
 
     alerts: tuple[Alert, ...]
+    false_ends: tuple[Alert, ...]
     problems: tuple[Met, ...]
     clears: tuple[Met, ...]
 
@@ -127,14 +130,17 @@ def score(truth: Truth, camera: str, told: Sequence[Told], pace: Pace) -> Score:
             by_slot[one.slot].append(one)
     episodes = {slot: episodes_of(truth, slot) for slot in slots}
     alerts: list[Alert] = []
+    ends: list[Alert] = []
     for slot in slots:
         alerts += _alerts(truth, episodes[slot], by_slot[slot], pace)
+        ends += _false_ends(truth, episodes[slot], by_slot[slot], pace)
     observer = Observer(pace.confirm_secs, pace.clear_secs, MIN_VISIBLE, MOVED_PX)
     expected = [event for event in expected_events(truth, observer) if event.slot in by_slot]
     met = [_met(truth, event, alerts, by_slot[event.slot], pace) for event in expected]
     alerts.sort(key=lambda alert: alert.told.secs)
     return Score(
         tuple(alerts),
+        tuple(ends),
         tuple(m for m in met if m.event.state.is_problem),
         tuple(m for m in met if not m.event.state.is_problem and m.event.previous.is_problem),
     )
@@ -174,15 +180,8 @@ def _alerts(
     for one in told:
         if not one.state.is_problem:
             continue
-        since = _window_start(truth, one, pace)
-        meant = [
-            e
-            for e in episodes
-            if e.state is one.state and e.since_secs <= one.secs and e.until_secs > since
-        ]
-        camera = truth.camera_at(truth.camera_of(one.slot), one.secs)
-        if meant:
-            episode = meant[-1]
+        episode = _meant(truth, episodes, one, pace)
+        if episode is not None:
             key = (episode.since_secs, episode.state)
             outcome = Outcome.TRUE
             if key in last:
@@ -190,19 +189,49 @@ def _alerts(
                 outcome = Outcome.AGAIN if reason else Outcome.REPEATED
             last[key] = one.secs
         else:
-            episode = None
-            plain = truth.state_at(one.slot, max(since, 0.0)).is_plain and (
-                truth.state_at(one.slot, one.secs).is_plain
-            )
-            outcome = Outcome.FALSE if plain else Outcome.NOT_PLAIN
-        yield Alert(
-            told=one,
-            outcome=outcome,
-            episode=episode,
-            is_covered=truth.visible_at(one.slot, one.secs) < COVERED,
-            is_moved=camera.moved_px > MOVED_PX,
-            is_named=_is_named(one, episode),
-        )
+            outcome = Outcome.FALSE if _is_plain(truth, one, pace) else Outcome.NOT_PLAIN
+        yield _alert(truth, one, outcome, episode)
+
+
+def _false_ends(
+    truth: Truth, episodes: Sequence[Episode], told: Sequence[Told], pace: Pace
+) -> Iterable[Alert]:
+    known = State.UNKNOWN
+    for one in told:
+        is_end = known.is_problem and one.state is State.STOCKED
+        known = known if one.state is State.UNKNOWN else one.state
+        if not is_end or _meant(truth, episodes, one, pace) is not None:
+            continue
+        if _is_plain(truth, one, pace):
+            yield _alert(truth, one, Outcome.FALSE_END, None)
+
+
+def _meant(truth: Truth, episodes: Sequence[Episode], told: Told, pace: Pace) -> Episode | None:
+    """Return the last episode of the told state that the agent may mean."""
+    since = _window_start(truth, told, pace)
+    meant = [
+        e
+        for e in episodes
+        if e.state is told.state and e.since_secs <= told.secs and e.until_secs > since
+    ]
+    return meant[-1] if meant else None
+
+
+def _is_plain(truth: Truth, told: Told, pace: Pace) -> bool:
+    since = _window_start(truth, told, pace)
+    return all(truth.state_at(told.slot, secs).is_plain for secs in (since, told.secs))
+
+
+def _alert(truth: Truth, told: Told, outcome: Outcome, episode: Episode | None) -> Alert:
+    camera = truth.camera_at(truth.camera_of(told.slot), told.secs)
+    return Alert(
+        told=told,
+        outcome=outcome,
+        episode=episode,
+        is_covered=truth.visible_at(told.slot, told.secs) < COVERED,
+        is_moved=camera.moved_px > MOVED_PX,
+        is_named=_is_named(told, episode),
+    )
 
 
 def _is_named(told: Told, episode: Episode | None) -> bool | None:
@@ -309,6 +338,7 @@ def figures(scores: Sequence[Score]) -> Mapping[str, float]:
     out |= {
         "false_alerts_per_day": count(Outcome.FALSE) / days,
         "repeated_alerts_per_day": count(Outcome.REPEATED) / days,
+        "false_ends_per_day": sum(len(one.false_ends) for one in scores) / days,
         "not_plain_alerts_per_day": count(Outcome.NOT_PLAIN) / days,
         "alerts_while_covered": sum(alert.is_covered for alert in alerts),
         "alerts_while_moved": sum(alert.is_moved for alert in alerts),

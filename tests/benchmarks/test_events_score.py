@@ -118,6 +118,13 @@ def test_the_same_problem_twice_is_repeated() -> None:
     assert figures([scored])["precision"] == 0.5
 
 
+def test_an_end_that_is_none_is_false() -> None:
+    """Whoever takes an alert back while the problem lasts is wrong; after it he is right."""
+    scored = judged(GONE, (340, OUT), (400, State.STOCKED), (450, OUT), (620, State.STOCKED))
+    assert [end.told.secs for end in scored.false_ends] == [400]
+    assert figures([scored])["false_ends_per_day"] == 1
+
+
 def test_who_could_not_see_may_tell_again() -> None:
     """After the slot was hidden until it went stale, its problem is told anew, and rightly."""
     hidden = truth_of((0, facts(OUT)), visible=((0.0, 1.0), (200.0, 0.0), (500.0, 1.0)))
