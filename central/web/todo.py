@@ -30,7 +30,7 @@ _DIGITS = re.compile(r"\d+")
 
 @dataclass(frozen=True, slots=True)
 class AlertCard:
-    """One alert in words. ``walk`` sorts alerts by where they are, ``rate`` x minutes by urgency.
+    """One alert in words; ``on_shelf`` is its place without the aisle. ``walk`` sorts alerts by where they are, ``rate`` x minutes by urgency.
 
     ``units`` is what the product sells a day, empty where nobody says; ``strip`` is its place
     on the shelf, None where it is not planned.
@@ -39,6 +39,7 @@ class AlertCard:
     row: AlertRow
     name: str
     place: str
+    on_shelf: str
     headline: str
     found: str
     phase: str
@@ -146,6 +147,7 @@ def _card(t: Texts, row: AlertRow, names: Mapping[str, str]) -> AlertCard:
         row=row,
         name=row.name or names.get(row.sku, row.sku),
         place=words.place(t, row.aisle, row.slot),
+        on_shelf=words.slot_place(t, row.slot),
         headline=headline(t, row.state, row.facings_seen, row.facings_expected),
         found=found_in_words(t, row, names),
         phase=_phase(t, row),

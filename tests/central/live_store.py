@@ -46,7 +46,8 @@ JPEG = (
 class Edge:
     """A node that publishes what a test says."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, epoch: int = 1) -> None:
+        self._epoch = epoch
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, "s0001-e1", protocol=mqtt.MQTTv311)
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
@@ -58,7 +59,9 @@ class Edge:
 
     def status(self, state: str) -> None:
         now = datetime.now(UTC)
-        status = NodeStatus(state=state, time=now, epoch=1, first_sequence=1, version="0.1.0")
+        status = NodeStatus(
+            state=state, time=now, epoch=self._epoch, first_sequence=1, version="0.1.0"
+        )
         self.publish(NODE.status, status, retain=True)
 
     def camera(self, camera: str, state: CameraState) -> None:
@@ -74,7 +77,7 @@ class Edge:
             type=type_of(data),
             subject=subject,
             time=datetime.now(UTC),
-            epoch=1,
+            epoch=self._epoch,
             sequence=self._sequence,
             data=json.loads(data.to_json()),
         )

@@ -98,7 +98,7 @@ def test_an_alert_is_said_in_the_readers_language() -> None:
     """German and Spanish, with their own ordinals."""
     row = alert_row(slot="b01/s1/p02", state=State.LOW, facings_seen=1)
     assert card(row, t=LANGUAGES["de"]).place == (
-        "Gang a12, Regal 1, Boden 1 von unten, 2. Platz von links"
+        "Gang a12, Regal 1, Boden 1 von unten, 2.\N{NO-BREAK SPACE}Platz von links"
     )
     assert card(row, t=LANGUAGES["es"]).headline == "Queda poco: 1 de 3"
 
