@@ -68,7 +68,12 @@ def main() -> None:
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     wanted = 80 if arguments.quick else arguments.trials
-    trials = list(simulated(wanted, arguments.development))
+    trials: list[Trial] = []
+    try:
+        for one in simulated(wanted, arguments.development):
+            trials.append(one)
+    except KeyboardInterrupt:
+        print(f"interrupted after {len(trials)} of {wanted} trials")
     figures = figures_of(trials)
     show(trials)
     figures["ms_with_guess"] = guess_ms(arguments.development)
