@@ -20,9 +20,10 @@ import numpy as np
 from calibration import BayView, Calibration, Rectifier
 from calibration.registration_view import TurnedBack
 from edge_agent import agent, references
+from edge_agent.backdrop import Cells
 from edge_agent.drift import Aim, Drift, DriftStatus
 from edge_agent.frames import ImageBgr
-from edge_agent.gate import Cells, Gate, GateKind, GateLimits, GateResult
+from edge_agent.gate import Gate, GateKind, GateLimits, GateResult
 from edge_agent.look import Looker, Seen
 from edge_agent.match.observed import ByPrint
 from shelf import Bay

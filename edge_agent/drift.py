@@ -26,8 +26,9 @@ from calibration.registration import (
     still_below_px,
 )
 from calibration.registration_view import TurnedBack
+from edge_agent.backdrop import Cells
 from edge_agent.frames import ImageBgr
-from edge_agent.gate import Cells, GateLimits
+from edge_agent.gate import GateLimits
 from edge_agent.reference_maker import ReferenceMaker
 
 Mask = NDArray[np.bool_]

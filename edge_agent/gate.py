@@ -16,6 +16,8 @@ What can be known from pixels alone:
   settled when nearly all of it has stayed the same for ``large_settle_looks`` looks. Someone who
   stands like a statue for longer is taken for part of the scene; the detector then sees a person,
   where it would see gaps in an empty shelf, and evidence still has to last before a state changes.
+* What was there before something large was parked is remembered: when it leaves, the shelf
+  behind it is settled at once.
 * Of the first look nothing is known. Who stands in it is part of the scene until he leaves.
 """
 
@@ -28,21 +30,23 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_agent.backdrop import (
+    DARK_OFFSET,
+    Backdrop,
+    Cells,
+    Floats,
+    LightLimits,
+    changes,
+    detail_of,
+    grid_of,
+)
 from edge_agent.frames import ImageBgr
 from shelf.states import BoxPx
 
-Cells = NDArray[np.bool_]
-"""A grid over the whole picture, bool, shape (rows, columns), row 0 on top."""
-
-_Floats = NDArray[np.float32]
-
 _WIDE_PX = 160
-_CELL_PX = 4
 _DETAIL_WIDE_PX = 2 * _WIDE_PX
 _SHARP_WIDE_PX = 640
 _TILES = (8, 6)
-_DARK_OFFSET = 16.0
-_NEARLY_WHITE = float(np.log(235 + _DARK_OFFSET))
 _FOLLOW = 0.1
 _FOLLOW_SHARPNESS = 0.05
 
@@ -69,23 +73,18 @@ class GateLimits:
     ``dark_below`` is a mean grey (0..255); ``flat_below`` a contrast (standard deviation of
     grey in a tile) under which a tile shows nothing, ``covered_share`` the share of such tiles
     that means a covered lens. ``blurred_below`` is a sharpness relative to the camera's own
-    (0.05 is a blur of about 2 px in 1080 lines). ``changed_above`` and ``same_below`` are
-    changes of a cell in log units (0.1 is 10 %); a change within ``lit_between``, whose colours
-    differ by less than ``tint_below``, is light where the structure's correlation is
-    ``alike_above`` and its contrast ``structure_above``. ``large_share`` is the share of the
-    picture from which a change is large. After ``unchanged_looks`` a look is read all the same.
+    (0.05 is a blur of about 2 px in 1080 lines). ``light`` says which
+    changes count, ``same_below`` is a change that is none, in log units. ``large_share`` is the
+    share of the picture from which a change is large. After ``unchanged_looks`` a look is read
+    all the same.
     """
 
     dark_below: float = 18.0
     flat_below: float = 3.0
     covered_share: float = 0.9
     blurred_below: float = 0.05
-    changed_above: float = 0.15
+    light: LightLimits = LightLimits()  # noqa: RUF009 (frozen)
     same_below: float = 0.08
-    lit_between: tuple[float, float] = (-1.5, 0.7)
-    tint_below: float = 0.12
-    alike_above: float = 0.8
-    structure_above: float = 0.04
     settle_looks: int = 2
     large_share: float = 0.05
     large_settle_looks: int = 6
@@ -124,15 +123,20 @@ class GateResult:
 
 @dataclass(slots=True)
 class _Scene:
-    """What the gate knows of one camera at one picture size."""
+    """What the gate knows of one camera at one picture size.
+
+    ``former`` is the background as it was before something large was parked: the same as
+    ``background`` but for the cells that are ``parked``.
+    """
 
     size_px: tuple[int, int]
-    background: _Floats
-    detail: _Floats
-    previous: _Floats
+    background: Backdrop
+    former: Backdrop
+    parked: Cells
+    previous: Floats
     ages: NDArray[np.int32]
-    sharpness: _Floats
-    read: _Floats | None = None
+    sharpness: Floats
+    read: Floats | None = None
     read_unsettled: Cells | None = None
     unchanged_looks: int = 0
 
@@ -158,17 +162,20 @@ class Gate:
             self._scene = None
         medium = _halved(image_bgr)
         grey = cv2.cvtColor(medium, cv2.COLOR_BGR2GRAY).astype(np.float32)
-        now = np.log(_resized(medium, _WIDE_PX).astype(np.float32) + _DARK_OFFSET)
-        detail = _detail(_resized(np.asarray(grey), _DETAIL_WIDE_PX))
+        now = np.log(_resized(medium, _WIDE_PX).astype(np.float32) + DARK_OFFSET)
+        detail = detail_of(_resized(np.asarray(grey), _DETAIL_WIDE_PX))
         brightness = float(grey.mean())
         contrast, energy = _tiles(grey)
         sharpness = self._relative_sharpness(energy, contrast)
         kind = self._obstacle(brightness, contrast, sharpness)
         if kind is not None:
-            return GateResult(kind, np.ones(_grid(now), np.bool_), brightness, sharpness, size_px)
+            return GateResult(kind, np.ones(grid_of(now), np.bool_), brightness, sharpness, size_px)
         if self._scene is None:
-            ages = np.zeros(_grid(now), np.int32)
-            self._scene = _Scene(size_px, now, detail, now, ages, energy)
+            nothing = np.zeros(grid_of(now), np.bool_)
+            empty = Backdrop(now, detail)
+            self._scene = _Scene(
+                size_px, empty, empty, nothing, now, nothing.astype(np.int32), energy
+            )
         scene = self._scene
         unsettled = self._unsettled(scene, now, detail)
         scene.sharpness = scene.sharpness + _FOLLOW_SHARPNESS * (energy - scene.sharpness)
@@ -187,7 +194,7 @@ class Gate:
         """Forget the scene: the camera looks elsewhere from now on."""
         self._scene = None
 
-    def _obstacle(self, brightness: float, contrast: _Floats, sharpness: float) -> GateKind | None:
+    def _obstacle(self, brightness: float, contrast: Floats, sharpness: float) -> GateKind | None:
         limits = self._limits
         if brightness < limits.dark_below:
             return GateKind.DARK
@@ -195,68 +202,56 @@ class Gate:
             return GateKind.COVERED
         return GateKind.BLURRED if sharpness < limits.blurred_below else None
 
-    def _relative_sharpness(self, detail: _Floats, contrast: _Floats) -> float:
+    def _relative_sharpness(self, detail: Floats, contrast: Floats) -> float:
         """Return the median over the tiles that show something; one shopper blurs no camera."""
         usable = contrast >= self._limits.flat_below
         if self._scene is None or not usable.any():
             return 1.0
         return float(np.median(detail[usable] / np.maximum(self._scene.sharpness[usable], 1e-6)))
 
-    def _unsettled(self, scene: _Scene, now: _Floats, detail: _Floats) -> Cells:
+    def _unsettled(self, scene: _Scene, now: Floats, detail: Floats) -> Cells:
         """Follow every cell one look further and return those that are not settled."""
         limits = self._limits
-        scene.background, differs = _compared(now, scene.background)
-        _, moves = _compared(now, scene.previous)
+        scene.background, is_other = scene.background.compared(now, detail, limits.light)
+        if scene.parked.any():
+            scene.former, is_new = scene.former.compared(now, detail, limits.light)
+        else:
+            scene.former, is_new = scene.background, is_other
+        has_left = is_other & scene.parked & ~is_new
+        is_other &= ~has_left
+        stays = changes(now, scene.previous) <= limits.light.changed_above
         scene.previous = now
-        is_other = differs > limits.changed_above
-        if is_other.any():
-            is_other &= ~self._is_light(scene, now, detail)
-        stays = moves <= limits.changed_above
         scene.ages = np.where(is_other, np.where(stays, scene.ages + 1, 1), 0).astype(np.int32)
-        adopted = self._adopted(scene.ages, is_other)
+        small, large = self._adopted(scene.ages, is_other)
+        adopted = small | large
         unsettled = is_other & ~adopted
         scene.ages[adopted] = 0
-        weight = np.where(adopted, 1.0, np.where(is_other, 0.0, _FOLLOW)).astype(np.float32)
-        scene.background = _followed(scene.background, now, weight)
-        scene.detail = _followed(scene.detail, detail, weight)
+        scene.parked = (scene.parked | large) & ~has_left & ~small
+        weight = np.where(adopted | has_left, 1.0, np.where(is_other, 0.0, _FOLLOW))
+        scene.background = scene.background.followed(now, detail, weight)
+        scene.former = scene.former.followed(now, detail, np.where(scene.parked, 0.0, weight))
         halo = cv2.dilate(unsettled.astype(np.uint8), np.ones((3, 3), np.uint8))
         return np.asarray(halo, dtype=np.bool_)
 
-    def _is_light(self, scene: _Scene, now: _Floats, detail: _Floats) -> Cells:
-        """Return the cells in which the scene is what it was, in another light."""
-        limits = self._limits
-        size = _grid(now)[::-1]
-        gain = np.asarray(
-            cv2.resize(now - scene.background, size, interpolation=cv2.INTER_AREA), np.float32
-        )
-        level = gain.mean(axis=2)
-        is_lit = (level > limits.lit_between[0]) & (level < limits.lit_between[1])
-        is_grey = np.ptp(gain, axis=2) < limits.tint_below
-        both, new, old = (
-            np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.float32)
-            for part in (detail * scene.detail, detail * detail, scene.detail * scene.detail)
-        )
-        spread = np.sqrt(new * old)
-        alike = both > limits.alike_above * spread
-        return is_lit & is_grey & alike & (spread > limits.structure_above**2)
+    def _adopted(self, ages: NDArray[np.int32], is_other: Cells) -> tuple[Cells, Cells]:
+        """Return the changed cells that have stayed long enough to belong to the scene.
 
-    def _adopted(self, ages: NDArray[np.int32], is_other: Cells) -> Cells:
-        """Return the changed cells that have stayed long enough to belong to the scene."""
+        Those of small changes and those of large ones.
+        """
         limits = self._limits
         count, labels = cv2.connectedComponents(is_other.astype(np.uint8), connectivity=8)
-        adopted = np.zeros_like(is_other)
+        small, large = np.zeros_like(is_other), np.zeros_like(is_other)
         for label in range(1, count):
             cells = labels == label
             if cells.sum() <= limits.large_share * cells.size:
-                adopted |= cells & (ages >= limits.settle_looks)
+                small |= cells & (ages >= limits.settle_looks)
             elif np.quantile(ages[cells], 0.1) >= limits.large_settle_looks:
-                adopted |= cells
-        return adopted
+                large |= cells
+        return small, large
 
-    def _kind(self, scene: _Scene, now: _Floats, unsettled: Cells) -> GateKind:
+    def _kind(self, scene: _Scene, now: Floats, unsettled: Cells) -> GateKind:
         if scene.read is not None and scene.read_unsettled is not None:
-            _, differs = _compared(now, scene.read)
-            is_news = bool((differs > self._limits.same_below).any())
+            is_news = bool((changes(now, scene.read) > self._limits.same_below).any())
             has_settled = bool((scene.read_unsettled & ~unsettled).any())
             scene.unchanged_looks += 1
             is_due = scene.unchanged_looks >= self._limits.unchanged_looks
@@ -285,27 +280,7 @@ def _resized(image: cv2.typing.MatLike, width_px: int) -> cv2.typing.MatLike:
     return cv2.resize(image, (width_px, height_px), interpolation=how)
 
 
-def _detail(grey: cv2.typing.MatLike) -> _Floats:
-    """Return the fine structure of a grey picture in log units, whatever light falls on it."""
-    logs = np.log(np.asarray(grey, np.float32) + _DARK_OFFSET)
-    side = 2 * _CELL_PX + 1
-    return np.asarray(logs - cv2.blur(logs, (side, side)), np.float32)
-
-
-def _followed(known: _Floats, now: _Floats, weight: _Floats) -> _Floats:
-    """Return ``known`` moved towards ``now``, by the weight (0..1) of each cell."""
-    size = (now.shape[1], now.shape[0])
-    weights = cv2.resize(weight, size, interpolation=cv2.INTER_NEAREST)
-    if now.ndim == 3:
-        weights = weights[..., None]
-    return np.asarray(known + weights * (now - known), np.float32)
-
-
-def _grid(now: _Floats) -> tuple[int, int]:
-    return max(1, now.shape[0] // _CELL_PX), max(1, now.shape[1] // _CELL_PX)
-
-
-def _tiles(grey: _Floats) -> tuple[_Floats, _Floats]:
+def _tiles(grey: Floats) -> tuple[Floats, Floats]:
     """Return contrast (standard deviation) and detail of each tile, independent of brightness.
 
     Detail is the energy of the Laplacian over the variance: both grow with the square of the
@@ -319,19 +294,6 @@ def _tiles(grey: _Floats) -> tuple[_Floats, _Floats]:
     variance = np.maximum(np.asarray(square - mean * mean, dtype=np.float32), 0)
     detail = np.asarray(energy, dtype=np.float32) / (variance + 1.0)
     return np.sqrt(variance), detail.astype(np.float32)
-
-
-def _compared(now: _Floats, then: _Floats) -> tuple[_Floats, _Floats]:
-    """Return ``then`` in the light of ``now``, and the change of each cell in log units."""
-    change = now - then
-    light = np.median(change[::3, ::3].reshape(-1, 3), axis=0)
-    size = _grid(now)[::-1]
-    apart = np.abs(change - light)
-    # Where a colour is at its end, what the exposure has gained or lost does not show.
-    apart -= np.where(np.maximum(now, then) > _NEARLY_WHITE, np.abs(light), 0)
-    apart = np.maximum(apart, 0).max(axis=2)
-    cells = cv2.resize(apart.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    return (then + light).astype(np.float32), np.asarray(cells, dtype=np.float32)
 
 
 def cell_overlaps(low: float, high: float, extent_px: int, cells: int) -> NDArray[np.float64]:

@@ -8,8 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from calibration import Lens
 from calibration.registration import Reference, RegistrationKind, register, small_grey
+from edge_agent.backdrop import Cells
 from edge_agent.frames import ImageBgr
-from edge_agent.gate import Cells
 
 SAMPLES = 5
 """A part of the picture is the median of so many looks in which it was settled."""

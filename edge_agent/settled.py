@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from calibration import BayView
 from calibration.rectify import BORDER_GREY
+from edge_agent.backdrop import Cells
 from edge_agent.frames import ImageBgr
-from edge_agent.gate import Cells, GateLimits, cell_overlaps
+from edge_agent.gate import GateLimits, cell_overlaps
 from edge_agent.station import Looked
 from shelf import BoxPx, CameraState, PlanogramInForce, SlotId, SlotReading, State
 

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from calibration import BayView, Calibration, CalibrationError
 from detector import Detector
+from edge_agent.backdrop import Cells
 from edge_agent.config import CameraSettings, Mask
 from edge_agent.drift import Aim, Drift, DriftStatus
 from edge_agent.frames import Frame, ImageBgr
-from edge_agent.gate import Cells, Gate, GateKind, GateResult
+from edge_agent.gate import Gate, GateKind, GateResult
 from edge_agent.look import Look, Looker
 from shelf import BoxPx, CameraState, Planogram, PlanogramInForce, SlotReading
 

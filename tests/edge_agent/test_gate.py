@@ -132,6 +132,18 @@ def test_a_large_change_that_stays_is_settled_later() -> None:
     assert shares[5] == 0
 
 
+def test_the_shelf_behind_a_parked_cart_is_settled_when_the_cart_leaves() -> None:
+    """At once, although whoever pushes it away still moves at its edge."""
+    gate, cart = Gate(), (300, 100, 700, 719)
+    gate.decide(shelf())
+    for seed in range(9):
+        parked = gate.decide(noisy(with_box(shelf(), cart, colour=140), seed))
+    assert parked.unsettled_share(cart) == 0
+    left = gate.decide(noisy(with_box(shelf(), (640, 100, 800, 719)), 20))
+    assert left.unsettled_share((320, 100, 560, 719)) < 0.1
+    assert left.unsettled_share((660, 100, 780, 719)) > 0.9
+
+
 def test_an_item_taken_while_a_shopper_stands_elsewhere() -> None:
     """The shopper's place is unsettled, the gap beside him settles."""
     gate = Gate()
