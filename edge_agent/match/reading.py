@@ -14,7 +14,7 @@ from edge_agent.match.levels import Aligned, align_levels
 from edge_agent.match.observed import Observed
 from edge_agent.match.planned import PlannedBay
 from edge_agent.match.verdict import Answers, Shown, slot_readings
-from shelf import Bay, BoxPx, SlotReading
+from shelf import Bay, BoxPx, PlannedSlot, SlotReading
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -28,6 +28,9 @@ BLIND_SHARE = 0.8
 SIZE_OCTAVES = 0.7
 """How far, in doublings, a stranger's sides may be from what its product measures (or, where
 that is not known, the product in whose place it stands)."""
+
+STACK_OCTAVES = 0.3
+"""How far, in doublings, a box's sides may be from those of stacked facings to be taken for them."""
 
 HELD_SHARE = 0.7
 """A box holds a facing of which this share lies in it."""
@@ -108,6 +111,8 @@ def _strangers(
         if not skus:
             continue
         slot, box = planned.slots[index], facings[seen]
+        if _is_a_stack(box, slot):
+            continue
         usual = slot.facing_width_mm, slot.facing_height_mm
         fitting = [sku for sku in skus if _has_size_of(observed.sizes.get(sku, usual), box)]
         # Of near-twins, the only one that is planned in the bay is the likely one.
@@ -115,6 +120,19 @@ def _strangers(
         if fitting:
             shown[seen] = tuple(likely if len(likely) == 1 else fitting)
     return shown
+
+
+def _is_a_stack(box: Floats, slot: PlannedSlot) -> bool:
+    """Whether a box has the size of planned facings on top of each other, taken for one.
+
+    What it looks like then says nothing: it is two prints at once.
+    """
+    wide = box[2] - box[0], slot.facing_width_mm
+    for high in range(2, slot.facings_high + 1):
+        tall = box[3] - box[1], high * slot.facing_height_mm
+        if all(abs(log2(seen / meant)) < STACK_OCTAVES for seen, meant in (wide, tall)):
+            return True
+    return False
 
 
 def _is_around_several(box: Floats, others: Floats) -> bool:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from detector import GAP, PRODUCT, Detections, Detector
 from edge_agent.look import observe_picture
 from edge_agent.match import Observed, PlannedBay, read_bay
-from shelf import SlotId, SlotReading, State
+from shelf import Planogram, SlotId, SlotReading, State
 from shelf.planogram_csv import parse_csv
 
 HEIGHT = 300.0
@@ -20,6 +20,15 @@ PLANOGRAM = parse_csv(
     "p.csv",
     "p",
 )
+STACKED = parse_csv(
+    "bay,shelf,slot,sku,name,facings_wide,facings_high,x_mm,width_mm,height_mm,shelf_y_mm\n"
+    "1,1,1,A,Apples,3,2,0,300,150,0\n"
+    "1,1,2,B,Beans,3,1,300,300,150,0\n",
+    "p.csv",
+    "p",
+)
+"""Apples in cans on top of each other, two as tall as one of the beans."""
+
 SIZES = {"A": (100.0, 200.0), "B": (100.0, 150.0)}
 
 
@@ -32,7 +41,10 @@ STOCKED = [box(100.0 * k, 100, 200 if k < 3 else 150) for k in range(6)]
 
 
 def read(
-    boxes: list[list[float]], shows: str, gaps: list[list[float]] | None = None
+    boxes: list[list[float]],
+    shows: str,
+    gaps: list[list[float]] | None = None,
+    planogram: Planogram = PLANOGRAM,
 ) -> dict[SlotId, SlotReading]:
     """Read the shelf; ``shows`` names the product of each box."""
     similarity = np.array([[0.95, 0.2] if sku == "A" else [0.2, 0.95] for sku in shows])
@@ -44,14 +56,14 @@ def read(
         gap_scores=np.full(len(gaps or []), 0.5),
         skus=("A", "B"),
         similarity=similarity.reshape(-1, 2),
-        names=PLANOGRAM.names,
+        names=planogram.names,
         sizes=SIZES,
     )
 
     def flipped(points: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(points * (1.0, -1.0) + (0.0, HEIGHT))
 
-    reading = read_bay(observed, PlannedBay(PLANOGRAM.bays[0]), flipped, flipped, lambda _box: 1.0)
+    reading = read_bay(observed, PlannedBay(planogram.bays[0]), flipped, flipped, lambda _box: 1.0)
     return {slot.slot: slot for slot in reading.slots}
 
 
@@ -79,6 +91,15 @@ def test_one_box_around_several_facings_is_no_stranger() -> None:
     """A doubtful box that holds two facings, each seen for itself, shows no product of its own."""
     reading = read([*STOCKED, box(25, 150, 190)], "AAABBBB")[APPLES]
     assert reading.state is State.STOCKED
+
+
+def test_one_box_around_a_stack_is_no_stranger() -> None:
+    """Two cans in one box look like anything, also like what happens to be as tall as both."""
+    cans = [[100.0 * k, HEIGHT - 75 * row, 100.0 * k + 100, HEIGHT - 75 * (row - 1)]
+            for k in range(2) for row in (1, 2)]  # fmt: skip
+    boxes = [*cans, box(200, 100, 150), *STOCKED[3:]]
+    reading = read(boxes, "AAAABBBB", planogram=STACKED)[APPLES]
+    assert reading.state is not State.MISPLACED
 
 
 def test_half_a_package_is_no_stranger() -> None:
