@@ -41,7 +41,7 @@ from shelf import Bay, PictureError, Planogram, Shelf, SlotId, Units
 
 Floats = NDArray[np.float64]
 
-SYSTEMATIC_DEPTH_MM = 18.0
+SYSTEMATIC_DEPTH_MM = 23.0
 """Standard deviation of how far behind the front plane products stand on the whole: it shows as
 a shift along it, the more the more oblique the view."""
 
