@@ -27,17 +27,19 @@ from starlette.staticfiles import StaticFiles
 
 from central.accounts import Accounts, secret_of
 from central.alert_settings import Store
+from central.asking import Asker
 from central.config import Central, Look
 from central.database import Database
 from central.desk import RulesOf, SiteKey, default_rules
-from central.web.access import OpenDoor, User, check_same_origin, is_still_in, user_of
+from central.web.access import OpenDoor, check_same_origin, is_still_in, user_of
 from central.web.api import Acting, Api, asked_site
+from central.web.asking_pages import AskingPages
 from central.web.entrance import Entrance
 from central.web.language import COOKIE, LANGUAGES, texts_of
 from central.web.live import Changes, Snapshot, stream
 from central.web.login import own_path, read_form
 from central.web.pages import Pages, Planograms, View
-from central.web.queries import Moment, read_picture, read_picture_sites
+from central.web.pictures import Pictures
 from central.web.rendering import Templates
 from central.web.rows import NO_SITE, Site
 from central.web.security import Compressed, SecurityHeaders, origin_of
@@ -61,6 +63,10 @@ class Collecting(Acting, Protocol):
     @property
     def detail(self) -> str:
         """Why it cannot be heard."""
+
+    @property
+    def asker(self) -> Asker | None:
+        """What asks the nodes; None where nobody can."""
 
     def on_commit(self, call: Callable[[], None]) -> None:
         """Have ``call`` called after each commit, from any thread."""
@@ -120,6 +126,8 @@ class Web:
             database, planograms, self.changes, self._broker_fault, rules_of, stores
         )
         self._api = Api(database, self._pages, collector)
+        self._asking = AskingPages(database, self._pages, collector.asker if collector else None)
+        self._pictures = Pictures(database)
         self._looks = list(looks)
 
     def _broker_fault(self) -> str | None:
@@ -191,25 +199,6 @@ class Web:
             raise HTTPException(404, f"no slot {slot} in aisle {aisle}")
         return HTMLResponse(html, headers={"Cache-Control": "no-store"})
 
-    async def picture(self, request: Request) -> Response:
-        """The picture that shows why a slot's state has changed."""
-        try:
-            moment = Moment(request.path_params["moment"])
-        except ValueError as error:
-            raise HTTPException(404) from error
-        event, user = request.path_params["event"], user_of(request)
-        picture = await run_in_threadpool(self._read_picture, event, moment, user)
-        if picture is None:
-            raise HTTPException(404, "no picture")
-        headers = {"Cache-Control": "private, max-age=86400, immutable"}
-        return Response(picture, media_type="image/jpeg", headers=headers)
-
-    def _read_picture(self, event: str, moment: Moment, user: User) -> bytes | None:
-        with self._database.read() as connection:
-            if user.stores is not None and not user.own(read_picture_sites(connection, event)):
-                return None
-            return read_picture(connection, event, moment)
-
     async def healthz(self, request: Request) -> Response:
         """200 while the database answers; says whether the broker does."""
         try:
@@ -226,8 +215,9 @@ class Web:
             Route("/language", self.language, methods=["POST"]),
             Route("/events", self.events),
             Route("/card", self.card),
-            Route("/evidence/{event}/{moment}.jpg", self.picture),
+            *self._pictures.routes(),
             *self._api.routes(),
+            *self._asking.routes(),
             Route("/healthz", self.healthz),
             Mount("/static", _Revalidated(directory=STATIC)),
         ]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from central import tables
 from central.alerts import ResetAnnounced
+from central.asking import Asker
 from central.database import Database, insert_new
 from central.desk import Actor, SiteKey
 from shelf.wire import ActionOutcome, StaffAction, StaffAnswer
@@ -22,6 +23,7 @@ class FakeCollector:
     def __init__(self) -> None:
         self.is_connected = True
         self.detail = ""
+        self.asker: Asker | None = None
         self.acted: list[tuple[Actor, StaffAction]] = []
         self.resets: list[tuple[SiteKey, ResetAnnounced]] = []
         self._listeners: list[Callable[[], None]] = []
