@@ -20,6 +20,7 @@ from edge_agent.audit import place_bays
 from edge_agent.frames import ImageBgr
 from edge_agent.match import BayReading, Observed, PlannedBay, read_bay
 from edge_agent.recognise import Recogniser
+from edge_agent.recognise_again import RecogniserOfView
 from edge_agent.shelf_edges import ShelfEdges, Strips, edge_strips
 from shelf import Bay, BoxPx, Found, SlotReading, State
 
@@ -47,6 +48,9 @@ MIN_FIT_FACINGS = 8
 MIN_FIT_SHARE = 0.4
 """With as many facings seen in a bay, this share must answer planned ones; else the camera does
 not look where its calibration says."""
+
+WHOLE = 0
+"""The number of no bay: all that the camera sees."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,13 +84,14 @@ def observe_picture(
     image_bgr: ImageBgr, found: Detections, detector: Detector, recogniser: Recogniser | None
 ) -> Observed:
     """Return ``found`` in the form the matching takes, with the facings recognised."""
-    return without_phantoms(_observe(image_bgr, found, recogniser), detector)
+    view = None if recogniser is None else RecogniserOfView(recogniser)
+    return without_phantoms(_observe(image_bgr, found, view), detector)
 
 
 def _observe(
     image_bgr: ImageBgr,
     found: Detections,
-    recogniser: Recogniser | None,
+    view: RecogniserOfView | None,
     crops: Callable[[Floats], Sequence[ImageBgr]] | None = None,
 ) -> Observed:
     """Return all that was found, phantoms too.
@@ -104,14 +109,16 @@ def _observe(
         gaps_xyxy_px=gaps.boxes_xyxy_px.astype(np.float64),
         gap_scores=gaps.scores.astype(np.float64),
     )
-    if recogniser is None:
+    if view is None:
         return seen
+    recogniser = view.recogniser
     pictures = crops_of(image_bgr, facings.boxes_xyxy_px) if crops is None else crops(boxes)
+    recognised = view.recognise(boxes, pictures)
     return replace(
         seen,
         skus=recogniser.skus,
-        similarity=recogniser.similarity(pictures),
-        by_print=recogniser.reader_of(pictures),
+        similarity=recognised.similarity,
+        by_print=recognised.by_print,
         rule=recogniser.rule,
         twins=recogniser.twins,
         names=recogniser.names,
@@ -136,8 +143,13 @@ class Looker:
     ) -> None:
         self._detector = detector
         self._bays = tuple(bays)
-        self._recogniser = recogniser
         self._calibration = calibration
+        # One for each picture that is looked at: the bays, or all that the camera sees.
+        pictures = [bay.number for bay in bays] if calibration is not None else [WHOLE]
+        self._recognisers = {
+            number: None if recogniser is None else RecogniserOfView(recogniser)
+            for number in pictures
+        }
         self._planned = {bay.number: PlannedBay(bay) for bay in bays if calibration is not None}
         self._edges = [ShelfEdges(sum(1 for _ in bay.slots)) for bay in self._bays]
         self._size_px: tuple[int, int] | None = None
@@ -160,7 +172,7 @@ class Looker:
         size_px = (image_bgr.shape[1], image_bgr.shape[0])
         if self._calibration is None:
             found = self._detector.detect_at_best_scale(image_bgr)
-            return Seen(size_px, (_observe(image_bgr, found, self._recogniser),))
+            return Seen(size_px, (_observe(image_bgr, found, self._recognisers[WHOLE]),))
         seen = [
             self._see(image_bgr, bay, rectifier) for bay, _, rectifier in self._views_at(size_px)
         ]
@@ -220,7 +232,7 @@ class Looker:
         observed = _observe(
             frontal,
             self._detector.detect_tiled(frontal, scale=1.0),
-            self._recogniser,
+            self._recognisers[bay.number],
             lambda boxes: [rectifier.crop(image_bgr, _box(box), LARGEST_CROP_PX) for box in boxes],
         )
         return observed, edge_strips(frontal, rectifier, bay)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector import Catalog, Embedder, load_embedder
+from detector.boxes import FloatArray
 from detector.second_look import PrintReader, print_points
 from edge_agent.frames import ImageBgr
 from edge_agent.match.observed import ByPrint, IdentityRule
@@ -86,9 +87,18 @@ class Recogniser:
 
     def similarity(self, crops_bgr: Sequence[ImageBgr]) -> Floats:
         """Return (n, len(skus)): how alike each facing is to each product, higher is more."""
+        return self.similarity_of(self.embed(crops_bgr))
+
+    def embed(self, crops_bgr: Sequence[ImageBgr]) -> FloatArray:
+        """Return the vectors (n, d) of facings, for `similarity_of`."""
         if len(crops_bgr) == 0:
+            return np.zeros((0, self.embedder.dimension), dtype=np.float32)
+        return self.embedder.embed(crops_bgr)
+
+    def similarity_of(self, vectors: FloatArray) -> Floats:
+        """Return (n, len(skus)) for facings with these vectors (n, d)."""
+        if len(vectors) == 0:
             return np.zeros((0, len(self.skus)))
-        vectors = self.embedder.embed(crops_bgr)
         return np.asarray(self.catalog.similarities(vectors), dtype=np.float64)
 
     def reader_of(self, crops_bgr: Sequence[ImageBgr]) -> ByPrint:

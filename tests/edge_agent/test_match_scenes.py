@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from synthetic_bays import SCENES, see_scene
@@ -18,12 +20,11 @@ def faults(scene: str, identity: bool) -> tuple[float, float]:
     false = stocked = missed = empty = 0
     for seed in SEEDS:
         seen = see_scene(np.random.default_rng(seed), scene, identity)
-        inverse = np.linalg.inv(seen.image_from_bay)
         reading = read_bay(
             seen.observed,
             PlannedBay(seen.bay),
-            lambda px, inverse=inverse: project(inverse, px),
-            lambda mm, seen=seen: project(seen.image_from_bay, mm),
+            partial(project, np.asarray(np.linalg.inv(seen.image_from_bay), dtype=np.float64)),
+            partial(project, seen.image_from_bay),
             lambda _box: 1.0,
         )
         for slot in reading.slots:
