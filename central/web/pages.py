@@ -233,6 +233,8 @@ class Pages:
         names = layouts.names(rows)
         alert = next((a for a in rows.open_alerts if (a.aisle, a.slot) == (aisle, slot)), None)
         card = {
+            "query": query_of(site),
+            "key": f"{aisle}/{slot}",
             "state": row.state,
             "headline": headline(t, row.state, row.facings_seen, row.facings_expected),
             "name": row.name or names.get(row.sku, row.sku),
