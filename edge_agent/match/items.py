@@ -229,7 +229,7 @@ def _unlike(
     if len(observed.facing_scores):
         by_shape += prices.doubt * (1.0 - observed.facing_scores[sources])
     unlike = by_shape[shape_of]
-    if observed.has_identity:
+    if observed.has_identity and len(observed.facing_scores):
         mismatch = observed.mismatch(sources, level.skus)
         mismatch *= prices.identity
         unlike += mismatch.T
