@@ -7,6 +7,10 @@ at twice the speed it grew, so that flicker never adds up. A slot that nobody co
 ``stale_secs`` becomes unknown; `unknown` readings are no evidence for or against anything, and
 time in which a slot could not be read is no evidence either.
 
+Goods do not change by themselves. Where nothing has moved at a slot since it was seen stocked,
+what speaks of a problem is rather the detector's doubt, and counts only ``still_weight``: a
+change too small for the gate is then told later, and a whim of the detector seldom.
+
 The clock is the caller's: monotonic seconds for durations, aware UTC for records.
 """
 
@@ -28,6 +32,9 @@ FULL_WEIGHT_CONFIDENCE = 0.75
 RELAX_SPEED = 2.0
 """How much faster a contradicted candidate shrinks than it grew."""
 
+STILL_VISIBILITY = 0.98
+"""Where less of a slot could be seen, something moves there, or has just moved."""
+
 
 class Rules(Settings):
     """When a slot changes state."""
@@ -43,6 +50,11 @@ class Rules(Settings):
     )
     min_confidence: Annotated[float, Field(ge=0, le=1)] = Field(
         0.4, description="Readings less sure than this are no evidence."
+    )
+    still_weight: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.25,
+        description="What evidence of a problem counts where nothing has moved since the slot was "
+        "seen stocked.",
     )
 
 
@@ -75,7 +87,8 @@ class SlotMemory:
     """All that is remembered of one slot.
 
     ``plan`` is what was planned when ``held`` was decided. ``last_seen_secs`` and
-    ``last_seen_utc`` are the time of the last look that could read the slot.
+    ``last_seen_utc`` are the time of the last look that could read the slot; ``has_moved`` says
+    whether something may have moved there since the state in force was last read.
     """
 
     plan: SlotPlan
@@ -83,6 +96,7 @@ class SlotMemory:
     last_seen_secs: float
     last_seen_utc: datetime
     candidate: _Candidate | None = None
+    has_moved: bool = True
 
     def to_json(self) -> str:
         """Return the state in force as JSON, for the disk; the candidate is not kept."""
@@ -164,10 +178,12 @@ def observe(
     evidence, and after ``stale_secs`` the evidence before it is forgotten too. A look older than
     the last is ignored.
     """
-    if reading.state is State.UNKNOWN or reading.confidence < rules.min_confidence:
-        return memory
     gap = now_secs - memory.last_seen_secs
     if gap < 0:
+        return memory
+    moves = reading.visibility < STILL_VISIBILITY
+    memory = replace(memory, has_moved=memory.has_moved or moves or gap > max_gap_secs)
+    if reading.state is State.UNKNOWN or reading.confidence < rules.min_confidence:
         return memory
     step = gap if gap <= max_gap_secs else 0.0
     candidate = memory.candidate if gap < rules.stale_secs else None
@@ -187,12 +203,15 @@ def observe(
             last_seen_secs=now_secs,
             last_seen_utc=now_utc,
             candidate=_relaxed(candidate, step),
+            has_moved=moves,
         )
     if candidate is None or (candidate.state, candidate.foreign) != (reading.state, foreign):
         # The first look of a state proves an instant, not a duration.
         candidate = _Candidate(reading.state, foreign, now_utc, 0.0, 0.0)
     else:
         weight = min(1.0, reading.confidence / FULL_WEIGHT_CONFIDENCE)
+        if held.state is State.STOCKED and not memory.has_moved:
+            weight *= rules.still_weight
         candidate = replace(
             candidate,
             evidence_secs=candidate.evidence_secs + step * weight,

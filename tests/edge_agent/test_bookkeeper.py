@@ -37,7 +37,7 @@ broker: {url: "mqtt://127.0.0.1:1"}
 planograms: [{file: p.csv, aisle: a1}]
 cameras:
   - {id: c1, aisle: a1, bays: [1], source: {type: folder, path: looks}}
-decide: {confirm_secs: 10, clear_secs: 5, stale_secs: 100}
+decide: {confirm_secs: 10, clear_secs: 5, stale_secs: 100, still_weight: 1}
 """
 PLANOGRAM = "bay,shelf,slot,sku,name,facings_wide\n1,1,1,A,Apples,2\n1,1,2,B,Beans,2\n"
 IN_FORCE = PlanogramInForce(parse_csv(PLANOGRAM, "p.csv", "p"), reset=False)

@@ -16,9 +16,12 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 SLOT = PlannedSlot(SlotId(1, 1, 1), "A", "Apples", 2, 0.0, 100.0, 100.0)
 
 
-def reading(state: State, confidence: float = 0.9, sku: str | None = None) -> SlotReading:
+def reading(
+    state: State, confidence: float = 0.9, sku: str | None = None, visibility: float = 0.9
+) -> SlotReading:
+    """Return a reading of a slot at whose edge something moves."""
     found = () if sku is None else (Found(sku, 0.9, (0, 0, 1, 1)),)
-    return SlotReading(SLOT.id, state, confidence, 2, 0, 1.0, "because", found)
+    return SlotReading(SLOT.id, state, confidence, 2, 0, visibility, "because", found)
 
 
 def run(steps: list[tuple[float, SlotReading]], memory: SlotMemory | None = None) -> SlotMemory:
@@ -103,6 +106,44 @@ def test_weak_evidence_counts_less() -> None:
     assert run(STOCKED + weak).held.state is State.STOCKED
     weak = [(25.0 + 5 * k, reading(State.OUT_OF_STOCK, 0.5)) for k in range(12)]
     assert run(STOCKED + weak).held.state is State.OUT_OF_STOCK
+
+
+def still(steps: list[tuple[float, SlotReading]]) -> list[tuple[float, SlotReading]]:
+    """Return the same looks, at which nothing moves."""
+    return [(secs, replace(step, visibility=1.0)) for secs, step in steps]
+
+
+def test_what_has_not_moved_has_hardly_changed() -> None:
+    """Without any motion since it was seen stocked, a slot needs four times the evidence."""
+    calm = still(STOCKED + every(5, 25, 140, State.OUT_OF_STOCK))
+    assert run(calm).held.state is State.STOCKED
+    assert run([*calm, (145.0, calm[-1][1])]).held.state is State.OUT_OF_STOCK
+
+
+@pytest.mark.parametrize(
+    "moving",
+    [reading(State.UNKNOWN, visibility=0.0), reading(State.STOCKED), reading(State.OUT_OF_STOCK)],
+)
+def test_one_look_that_moves_is_enough(moving: SlotReading) -> None:
+    """Who stood before the slot, or reached into it, may have emptied it."""
+    steps = [*still(STOCKED), (25.0, moving), *still(every(5, 30, 60, State.OUT_OF_STOCK))]
+    assert run(steps).held.state is State.OUT_OF_STOCK
+
+
+def test_a_blind_time_may_have_changed_anything() -> None:
+    """Nobody knows what moved while there were no looks, or while the agent was off."""
+    late = still(every(5, 60, 90, State.OUT_OF_STOCK))
+    assert run(still(STOCKED) + late).held.state is State.OUT_OF_STOCK
+    memory = run(still(STOCKED))
+    again = SlotMemory.from_json(SLOT, memory.to_json(), 20.0, START + timedelta(seconds=20))
+    assert run(still(every(5, 25, 55, State.OUT_OF_STOCK)), again).held.state is State.OUT_OF_STOCK
+
+
+def test_a_problem_ends_without_motion() -> None:
+    """A problem that was none is taken back as soon as before."""
+    opened = STOCKED + every(5, 25, 55, State.OUT_OF_STOCK)
+    closed = run(opened + still(every(5, 60, 75, State.STOCKED)))
+    assert closed.held.state is State.STOCKED
 
 
 def test_an_unseen_slot_becomes_unknown_with_the_reason() -> None:

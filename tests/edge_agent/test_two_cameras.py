@@ -31,7 +31,7 @@ class Store:
 
     def __init__(self) -> None:
         versions = PlanogramVersions([PLANOGRAM], ZoneInfo("UTC"))
-        self.ledger = Ledger({"a1": versions}, [NEAR, FAR], Rules(), 0.0, START)
+        self.ledger = Ledger({"a1": versions}, [NEAR, FAR], Rules(still_weight=1), 0.0, START)
         self.secs = 0.0
 
     def look(self, watch: Watch, state: State, *, lost: bool = False) -> list[Change]:
