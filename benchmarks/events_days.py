@@ -49,6 +49,7 @@ SEEING = (
     (edge_agent, "drift.py"),
     (edge_agent, "reference*.py"),
     (edge_agent, "gate.py"),
+    (edge_agent, "backdrop.py"),
     (edge_agent, "look.py"),
     (edge_agent, "shelf_edges.py"),
     (edge_agent, "station.py"),

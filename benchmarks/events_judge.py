@@ -66,9 +66,11 @@ WORSE = (
 RULES = (
     Variant("gate: nothing has to settle", settled=True),
     Variant("gate: no longer wait for large changes", gate="impatient"),
+    Variant("gate: another light is a change", gate="light moves"),
     Variant("hidden edges of shelves do not matter", (("shelf_edges.MIN_SEEN", 0.0),)),
     Variant("turned cameras are not noticed", track=UNREGISTERED),
     Variant("states change at the first look", rules={"confirm_secs": 0.0, "clear_secs": 0.0}),
+    Variant("changes without motion count in full", rules={"still_weight": 1.0}),
     Variant("a doubt ends a candidate", (("occupancy.RELAX_SPEED", NEVER),)),
     Variant("evidence of any confidence", rules={"min_confidence": 0.0}),
     Variant("no bar for emptiness", (("match.verdict.MIN_EMPTINESS", 0.0),)),
@@ -78,6 +80,7 @@ RULES = (
     Variant("strangers of any size", (("match.reading.SIZE_OCTAVES", NEVER),)),
     Variant("no second look at prints", prints=False),
     Variant("boxes around several count", (("match.reading.HELD_SHARE", 2.0),)),
+    Variant("boxes around a stack are strangers", (("match.reading.STACK_OCTAVES", 0.0),)),
     Variant("misfits are read", (("look.MIN_FIT_SHARE", 0.0),)),
     Variant("rows do not drift", (("match.levels.PASSES", 0),)),
 )

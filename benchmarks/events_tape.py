@@ -21,6 +21,7 @@ from calibration import BayView, Calibration, Rectifier
 from calibration.registration_view import TurnedBack
 from edge_agent import agent, references
 from edge_agent.backdrop import Cells
+from edge_agent.backdrop import LightLimits
 from edge_agent.drift import Aim, Drift, DriftStatus
 from edge_agent.frames import ImageBgr
 from edge_agent.gate import Gate, GateKind, GateLimits, GateResult
@@ -30,7 +31,11 @@ from shelf import Bay
 
 #: Limits of the gates that look beside the usual one, for what they would have said.
 USUAL = "usual"
-GATES = {USUAL: GateLimits(), "impatient": GateLimits(settle_looks=1, large_settle_looks=2)}
+GATES = {
+    USUAL: GateLimits(),
+    "impatient": GateLimits(settle_looks=1, large_settle_looks=2),
+    "light moves": GateLimits(light=LightLimits(lit_between=(0.0, 0.0))),
+}
 
 
 UNREGISTERED = "unregistered"
@@ -280,8 +285,7 @@ class _PlayingGate(Gate):
 
     def decide(self, image_bgr: ImageBgr) -> GateResult:
         player = self._player
-        gates = player.taped.gates
-        result = gates.get(player.gate, gates[USUAL])
+        result = player.taped.gates[player.gate]
         if player.settled and result.kind.is_fresh:
             result = replace(result, unsettled=np.zeros_like(result.unsettled))
         if self._again and result.kind is GateKind.UNCHANGED:
