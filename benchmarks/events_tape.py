@@ -20,8 +20,7 @@ import numpy as np
 from calibration import BayView, Calibration, Rectifier
 from calibration.registration_view import TurnedBack
 from edge_agent import agent, references
-from edge_agent.backdrop import Cells
-from edge_agent.backdrop import LightLimits
+from edge_agent.backdrop import Cells, LightLimits
 from edge_agent.drift import Aim, Drift, DriftStatus
 from edge_agent.frames import ImageBgr
 from edge_agent.gate import Gate, GateKind, GateLimits, GateResult
