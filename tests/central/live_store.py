@@ -172,6 +172,6 @@ class Store:
     def api(self, person: str | None = None) -> httpx.Client:
         """Return a program's way in, as ``person``."""
         cookies = {COOKIE: self.sessions[person]} if person else {}
-        client = httpx.Client(base_url=self.url, cookies=cookies)
-        client.headers["X-CSRF-Token"] = client.get("/api/me").json()["csrf"]
-        return client
+        token = httpx.get(f"{self.url}/api/me", cookies=cookies).json()["csrf"]
+        headers = {"X-CSRF-Token": token}
+        return httpx.Client(base_url=self.url, cookies=cookies, headers=headers, timeout=30)

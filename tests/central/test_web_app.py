@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 from page_store import FakeCollector, insert
 from sqlalchemy.exc import OperationalError
@@ -147,6 +149,18 @@ def test_pictures_are_served_as_jpeg_and_only_when_they_exist(
     assert client.get("/evidence/e1/after.jpg").status_code == 404
 
 
+def test_a_picture_comes_small_for_a_list(client: TestClient, database: Database) -> None:
+    """A phone that lists 200 alerts does not load 200 whole pictures; what is broken stays so."""
+    noise = np.random.default_rng(1).integers(0, 255, (360, 480, 3), dtype=np.uint8)
+    jpeg = cv2.imencode(".jpg", noise)[1].tobytes()
+    row = {"event_id": "e1", "now": jpeg, "before": b"\xff\xd8\xff2", "time_utc": NOW}
+    insert(database, "evidence", row)
+    small = client.get("/evidence/e1/now.jpg?size=small").content
+    assert cv2.imdecode(np.frombuffer(small, np.uint8), cv2.IMREAD_COLOR).shape == (168, 224, 3)
+    assert client.get("/evidence/e1/now.jpg").content == jpeg
+    assert client.get("/evidence/e1/before.jpg?size=small").content == b"\xff\xd8\xff2"
+
+
 def test_an_alert_shows_its_pictures_when_they_have_arrived(
     client: TestClient, database: Database
 ) -> None:
@@ -157,7 +171,7 @@ def test_an_alert_shows_its_pictures_when_they_have_arrived(
     insert(database, "evidence", row)
     client.app.state.changes.notify()  # type: ignore[attr-defined]
     page = client.get("/").text
-    assert 'src="/evidence/e1/now.jpg"' in page
+    assert 'src="/evidence/e1/now.jpg?size=small"' in page
     assert "before.jpg" not in page
 
 
