@@ -9,7 +9,6 @@ has not. Between batches the alerts get their clock ticks.
 from __future__ import annotations
 
 import queue
-import random
 import threading
 import time
 from collections import Counter
@@ -29,9 +28,9 @@ from central.database import Database
 from central.desk import Actor, Desk, SiteKey, Worked
 from central.ingest import Ingest
 from central.intake import Received
-from central.mqtt_connection import Connection, NotConnectedError, VersionRefusedError
+from central.listening import Listener, backoff_secs
+from central.mqtt_connection import Connection
 from central.publishing import Publisher
-from shelf.broker import VersionChoice
 from shelf.wire import StaffAction, StaffAnswer
 
 BATCH_LIMIT = 500
@@ -40,9 +39,6 @@ COUNTS = ("connections", "batches", "events", "dead_letters", "retries")
 
 TICK_SECS = 0.5
 """How often is looked whether an alert is due."""
-
-RETRY_SECS = 0.5
-RETRY_CAP_SECS = 30.0
 
 _log = structlog.get_logger(__name__)
 
@@ -90,7 +86,6 @@ class Collector:
         A batch ends at ``batch_limit`` messages, or ``batch_wait_secs`` after its first.
         """
         self._database = database
-        self._settings = settings
         self._desk = desk or Desk()
         self._ingest = Ingest(database, self._desk)
         self._next_tick_secs = 0.0
@@ -101,9 +96,8 @@ class Collector:
         self._stopping = threading.Event()
         self._publisher = Publisher(database, home_assistant)
         self._counts = Counter(dict.fromkeys(COUNTS, 0))
-        self._detail = "connecting"
         self.asker = Asker(self._send)
-        self._reader = threading.Thread(target=self._stay_connected, name="collector-mqtt")
+        self._listener = Listener(settings, self._receive, self._take_connection)
         self._writer = threading.Thread(target=self._write, name="collector-database")
 
     @property
@@ -115,7 +109,7 @@ class Collector:
     @property
     def detail(self) -> str:
         """What the broker said last, for a person; empty while connected."""
-        return self._detail
+        return self._listener.detail
 
     @property
     def counts(self) -> Counter[str]:
@@ -132,15 +126,15 @@ class Collector:
     def start(self) -> None:
         """Begin, in two threads."""
         self._writer.start()
-        self._reader.start()
+        self._listener.start()
 
     def stop(self) -> None:
         """Finish the batch under way and disconnect; the rest comes again at the next start."""
         self._stopping.set()
         self._items.put(None)
-        for thread in (self._writer, self._reader):
-            if thread.ident is not None:
-                thread.join()
+        if self._writer.ident is not None:
+            self._writer.join()
+        self._listener.stop()
 
     def act(self, actor: Actor, actions: Sequence[StaffAction]) -> list[StaffAnswer]:
         """Do what a person asks, in order, and tell all; raises what SQLAlchemy raises."""
@@ -166,52 +160,11 @@ class Collector:
             self._publisher.tell_alerts(worked.aisles)
             self._tell(Changed(alerts=frozenset(worked.aisles), pushes=worked.pushes))
 
-    def _stay_connected(self) -> None:
-        failures, choice = 0, VersionChoice(self._settings.protocol)
-        while not self._stopping.is_set():
-            connection = Connection(self._settings, choice.version, self._receive)
-            try:
-                connection.open()
-                failures = 0
-                choice.succeeded()
-                self._set_detail("")
-                self._counts["connections"] += 1
-                self._publisher.connection = connection
-                self._items.put(_Connected(connection))
-                while not connection.ended.wait(0.2) and not self._stopping.is_set():
-                    pass
-                if not self._stopping.is_set():
-                    self._set_detail(connection.end)
-            except VersionRefusedError as error:
-                if choice.refused():
-                    self._tell_of_the_older_version(choice)
-                    continue
-                self._set_detail(str(error))
-            except NotConnectedError as error:
-                choice.failed()
-                self._set_detail(str(error))
-            except Exception as error:  # noqa: BLE001 - a fault of ours must not end the listening
-                _log.exception("collector failed; connecting again")
-                self._set_detail(f"internal: {error!r}")
-            finally:
-                self._publisher.connection = None
-                connection.close()
-            self._stopping.wait(_wait_secs(failures))
-            failures += 1
-
-    def _tell_of_the_older_version(self, choice: VersionChoice) -> None:
-        if choice.take_news():
-            url = self._settings.url
-            _log.info("the broker refuses MQTT 5", broker=url, speaking=choice.version)
-
-    def _set_detail(self, detail: str) -> None:
-        if detail == self._detail:
-            return
-        self._detail = detail
-        if detail:
-            _log.warning("collector not connected", broker=self._settings.url, reason=detail)
-        else:
-            _log.info("collector connected", broker=self._settings.url)
+    def _take_connection(self, connection: Connection | None) -> None:
+        self._publisher.connection = connection
+        if connection is not None:
+            self._counts["connections"] += 1
+            self._items.put(_Connected(connection))
 
     def _send(self, topic: str, payload: bytes) -> bool:
         connection = self._publisher.connection
@@ -298,7 +251,7 @@ class Collector:
                 if not failures:
                     _log.warning("database cannot be written; retrying", reason=_reason(error))
             self._counts["retries"] += 1
-            self._stopping.wait(_wait_secs(failures))
+            self._stopping.wait(backoff_secs(failures))
             failures += 1
         return None
 
@@ -333,8 +286,3 @@ def _is_passing(error: Exception) -> bool:
 
 def _reason(error: Exception) -> str:
     return str(getattr(error, "orig", None) or error)
-
-
-def _wait_secs(failures: int) -> float:
-    wait = min(RETRY_SECS * 2.0 ** min(failures, 30), RETRY_CAP_SECS)
-    return wait * random.uniform(0.5, 1.0)

@@ -7,6 +7,7 @@ left to do is in the database: a crash loses none of it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from sqlalchemy import Connection
@@ -15,6 +16,7 @@ from central.database import Database
 from central.metrics.hours import HOUR, by_hour, hour_start
 from central.metrics.intervals import Interval, weave
 from central.metrics.rolling_rows import (
+    FIRST,
     Due,
     SiteKey,
     Stored,
@@ -33,7 +35,7 @@ from central.metrics.rolling_rows import (
     write_rolled,
     write_stock_outs,
 )
-from central.metrics.stock_outs import stock_outs_of
+from central.metrics.stock_outs import StockOut, stock_outs_of
 
 DUE_A_STEP = 500
 
@@ -74,10 +76,16 @@ class Roller:
     def _renew(self, connection: Connection, due: dict[int, Due]) -> None:
         sites = read_sites(connection, due)
         rolled = read_rolled(connection)
+        rewoven = {
+            place: _reweave(stored) for place, stored in read_unwoven(connection, due).items()
+        }
+        write_intervals(connection, {place: new.changed for place, new in rewoven.items()})
+        write_stock_outs(
+            connection, {place: (new.since, new.stock_outs) for place, new in rewoven.items()}
+        )
         seen_until = read_seen_until(connection)
-        unwoven = read_unwoven(connection, due)
         for place, item in due.items():
-            spans = self._weave(connection, place, unwoven[place]) if place in unwoven else []
+            spans = rewoven[place].spans if place in rewoven else []
             site = sites[place]
             zone = self._zone_of(*site)
             if site not in rolled:
@@ -92,27 +100,6 @@ class Roller:
                 forget_hours(connection, place, *span)
                 write_hours(connection, {place: by_hour(intervals, *span, zone, seen_until)})
         forget_due(connection, due)
-
-    def _weave(self, connection: Connection, place: int, stored: Sequence[Stored]) -> list[Span]:
-        """Give a place's new claims their intervals; return the times that differ from before."""
-        anchor = stored[0]
-        woven = weave((item.claim for item in stored), anchor.from_utc)
-        known = {item.claim.key: item for item in stored}
-        changed: list[Interval] = []
-        spans: list[Span] = []
-        for interval in woven:
-            before = known[interval.claim.key]
-            if (before.from_utc, before.until_utc) == (interval.from_utc, interval.until_utc):
-                continue
-            changed.append(interval)
-            if before.from_utc is None or before.until_utc is None:
-                spans.append((interval.from_utc, interval.until_utc))
-                continue
-            spans.append(_between(before.from_utc, interval.from_utc))
-            spans.append(_between(before.until_utc, interval.until_utc))
-        write_intervals(connection, place, changed)
-        write_stock_outs(connection, place, anchor.from_utc, stock_outs_of(woven))
-        return [span for span in spans if span[0] < span[1]]
 
     def _ended_hour(self, connection: Connection, now: datetime) -> tuple[SiteKey, datetime] | None:
         """Return a site with an hour that has ended and is not in the table yet."""
@@ -131,6 +118,44 @@ class Roller:
         }
         write_hours(connection, hours)
         write_rolled(connection, site, end)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rewoven:
+    """What new claims of a place lead to.
+
+    ``changed`` are intervals that are new or have other boundaries, ``spans`` the times in which
+    the state differs from what was stored; ``stock_outs`` are all that began ``since``.
+    """
+
+    changed: list[Interval]
+    spans: list[Span]
+    since: datetime
+    stock_outs: list[StockOut]
+
+
+def _reweave(stored: Sequence[Stored]) -> _Rewoven:
+    anchor = stored[0]
+    woven = weave((item.claim for item in stored), anchor.from_utc)
+    known = {item.claim.key: item for item in stored}
+    changed: list[Interval] = []
+    spans: list[Span] = []
+    for interval in woven:
+        before = known[interval.claim.key]
+        if (before.from_utc, before.until_utc) == (interval.from_utc, interval.until_utc):
+            continue
+        changed.append(interval)
+        if before.from_utc is None or before.until_utc is None:
+            spans.append((interval.from_utc, interval.until_utc))
+            continue
+        spans.append(_between(before.from_utc, interval.from_utc))
+        spans.append(_between(before.until_utc, interval.until_utc))
+    return _Rewoven(
+        changed,
+        [span for span in spans if span[0] < span[1]],
+        anchor.from_utc or FIRST,
+        stock_outs_of(woven),
+    )
 
 
 def _between(one: datetime, other: datetime) -> Span:

@@ -138,19 +138,24 @@ def _from_anchor(claims: list[Stored]) -> list[Stored]:
     return ordered[anchor:]
 
 
-def write_intervals(connection: Connection, place: int, intervals: Iterable[Interval]) -> None:
-    """Write the boundaries of claims that are there."""
-    table = tables.slot_intervals
-    statement = (
-        table.update()
-        .where(
-            table.c.place == bindparam("of_place"),
-            table.c.source == bindparam("of_source"),
-            table.c.epoch == bindparam("of_epoch"),
-            table.c.sequence == bindparam("of_sequence"),
-        )
-        .values(from_utc=bindparam("starts"), until_utc=bindparam("ends"))
+_BOUNDARIES = (
+    tables.slot_intervals.update()
+    .where(
+        tables.slot_intervals.c.place == bindparam("of_place"),
+        tables.slot_intervals.c.source == bindparam("of_source"),
+        tables.slot_intervals.c.epoch == bindparam("of_epoch"),
+        tables.slot_intervals.c.sequence == bindparam("of_sequence"),
     )
+    .values(from_utc=bindparam("starts"), until_utc=bindparam("ends"))
+)
+_OLD_STOCK_OUTS = delete(tables.stock_outs).where(
+    tables.stock_outs.c.place == bindparam("of_place"),
+    tables.stock_outs.c.began_utc >= bindparam("since"),
+)
+
+
+def write_intervals(connection: Connection, changed: Mapping[int, Sequence[Interval]]) -> None:
+    """Write the boundaries of places' claims that are there."""
     rows = [
         {
             "of_place": place,
@@ -160,25 +165,27 @@ def write_intervals(connection: Connection, place: int, intervals: Iterable[Inte
             "starts": interval.from_utc,
             "ends": interval.until_utc,
         }
+        for place, intervals in changed.items()
         for interval in intervals
     ]
     if rows:
-        connection.execute(statement, rows)
+        connection.execute(_BOUNDARIES, rows)
 
 
 def write_stock_outs(
-    connection: Connection, place: int, since: datetime | None, stock_outs: Iterable[StockOut]
+    connection: Connection, found: Mapping[int, tuple[datetime, Sequence[StockOut]]]
 ) -> None:
-    """Replace the stock-outs of a place that began at ``since`` or later; all when it is None."""
-    table = tables.stock_outs
-    old = delete(table).where(table.c.place == place)
-    connection.execute(old if since is None else old.where(table.c.began_utc >= since))
+    """Replace the stock-outs of places that began at a time or later."""
+    old = [{"of_place": place, "since": since} for place, (since, _) in found.items()]
+    if old:
+        connection.execute(_OLD_STOCK_OUTS, old)
     rows = [
         {**asdict(stock_out), "outcome": stock_out.outcome.value, "place": place}
+        for place, (_, stock_outs) in found.items()
         for stock_out in stock_outs
     ]
     if rows:
-        connection.execute(table.insert(), rows)
+        connection.execute(tables.stock_outs.insert(), rows)
 
 
 def read_intervals(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from postgres_server import PostgresServer
+from postgres_server import PostgresMissingError, PostgresServer
 
 from central.database import Database
 
@@ -14,7 +14,10 @@ from central.database import Database
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """A running server; skipped, with the reason, where there is none."""
-    server = PostgresServer()
+    try:
+        server = PostgresServer()
+    except PostgresMissingError as error:
+        pytest.skip(str(error))
     yield server
     server.stop()
 

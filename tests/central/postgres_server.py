@@ -8,12 +8,15 @@ import shutil
 import subprocess
 import tempfile
 import uuid
+from importlib.util import find_spec
 from pathlib import Path
 
-import pytest
-
-OPTIONS = "-c fsync=off -c listen_addresses='' -c max_connections=60 -c shared_buffers=64MB"
+OPTIONS = "-c listen_addresses='' -c max_connections=60 -c shared_buffers=64MB"
 USERS = ("postgres", "nobody")
+
+
+class PostgresMissingError(Exception):
+    """There is no PostgreSQL that can be started here; the text says why."""
 
 
 def find_program(name: str) -> str | None:
@@ -28,12 +31,15 @@ def find_program(name: str) -> str | None:
 class PostgresServer:
     """Listens on a socket in a temporary folder; its data does not outlive a crash."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_durable: bool = False) -> None:
+        """Without ``is_durable`` nothing waits for the disk. Raises `PostgresMissingError`."""
         programs = {name: find_program(name) for name in ("initdb", "pg_ctl", "postgres")}
         missing = [name for name, path in programs.items() if path is None]
         if missing:
-            pytest.skip(f"needs PostgreSQL: no {', '.join(missing)} (Debian: postgresql)")
-        pytest.importorskip("psycopg", reason="needs psycopg: pip install 'shelfwatch[postgres]'")
+            words = f"needs PostgreSQL: no {', '.join(missing)} (Debian: postgresql)"
+            raise PostgresMissingError(words)
+        if find_spec("psycopg") is None:
+            raise PostgresMissingError("needs psycopg: pip install 'shelfwatch[postgres]'")
         self._initdb, self._pg_ctl = programs["initdb"], programs["pg_ctl"]
         self.folder = Path(tempfile.mkdtemp(prefix="shelfwatch-pg-"))
         self._as_user: list[str] = []
@@ -46,7 +52,7 @@ class PostgresServer:
         )
         log = self.folder / "log"
         try:
-            options = f"{OPTIONS} -k {self.folder}"
+            options = f"{OPTIONS} -c fsync={'on' if is_durable else 'off'} -k {self.folder}"
             self._run(self._pg_ctl, "-D", self._data, "-l", log, "-o", options, "-w", "start")
         except subprocess.CalledProcessError as error:
             raise RuntimeError(log.read_text()) from error
@@ -61,7 +67,8 @@ class PostgresServer:
             ids = [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}"]
             self._as_user = ["setpriv", *ids, "--clear-groups"]
             return
-        pytest.skip(f"PostgreSQL refuses to run as root, and there is no user {' or '.join(USERS)}")
+        users = " or ".join(USERS)
+        raise PostgresMissingError(f"PostgreSQL refuses to run as root, and there is no {users}")
 
     def _run(self, *command: object) -> None:
         words = [*self._as_user, *(str(word) for word in command)]

@@ -157,7 +157,7 @@ def tape(rng: random.Random) -> list[Received]:
     return messages
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_shuffled_and_doubled_is_as_sorted(database: Database, tmp_path: Path, seed: int) -> None:
     """Any order, repeats, any batches, the roller at any time: the same rows."""
     rng = random.Random(seed)

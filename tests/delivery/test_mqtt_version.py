@@ -137,7 +137,7 @@ def test_both_sides_fall_back_and_say_so_once(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, node: Node, nats: Broker
 ) -> None:
     """Events pass a broker without MQTT 5 with no setting at all, after a restart too."""
-    monkeypatch.setattr("central.collector.RETRY_CAP_SECS", 0.1)
+    monkeypatch.setattr("central.listening.RETRY_CAP_SECS", 0.1)
     with (
         capture_logs() as logs,
         Outbox.open(tmp_path / "outbox.sqlite", node) as outbox,
