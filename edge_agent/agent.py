@@ -320,6 +320,13 @@ class Agent:
                     }
                     for camera, model in self._models.items()
                 },
+                "calibrations": {
+                    camera: {
+                        "in_use": calibration.current and calibration.current.version,
+                        "refused": calibration.refused,
+                    }
+                    for camera, calibration in self._calibrations.items()
+                },
                 "planograms": {
                     aisle: {
                         "in_force": now.planogram.name if now.planogram else None,

@@ -231,6 +231,7 @@ class Station:
             decided = self._decided(image)
         elif aim is Aim.DOUBTED:
             self._gate.read_again()
+            decided = replace(decided, unsettled=np.ones_like(decided.unsettled))
         return decided, aim
 
     def _decided(self, image: ImageBgr) -> GateResult:
