@@ -19,6 +19,7 @@ from detector.boxes import containment_matrix
 from edge_agent.audit import place_bays
 from edge_agent.frames import ImageBgr
 from edge_agent.match import BayReading, Observed, PlannedBay, read_bay
+from edge_agent.places import colour_spread, joined_parts
 from edge_agent.recognise import Recogniser
 from edge_agent.recognise_again import RecogniserOfView
 from edge_agent.shelf_edges import ShelfEdges, Strips, edge_strips
@@ -92,15 +93,21 @@ def _observe(
     image_bgr: ImageBgr,
     found: Detections,
     view: RecogniserOfView | None,
+    places_px: Floats | None = None,
     crops: Callable[[Floats], Sequence[ImageBgr]] | None = None,
 ) -> Observed:
     """Return all that was found, phantoms too.
 
-    ``crops`` takes boxes (n,4) in px of ``image_bgr`` to the facings' pictures, for a source that
-    has finer ones than ``image_bgr``.
+    ``places_px`` (n,4) are the places of the planned facings, where they are known. ``crops``
+    takes boxes (n,4) in px of ``image_bgr`` to the facings' pictures, for a source that has finer
+    ones than ``image_bgr``.
     """
     found = found.select(_sides(found).min(axis=1) >= MIN_SIDE_PX)
     facings, gaps = found.of_class(PRODUCT), found.of_class(GAP)
+    colours = None
+    if places_px is not None:
+        facings = _with_parts_joined(facings, places_px)
+        colours = colour_spread(image_bgr, places_px)
     boxes = facings.boxes_xyxy_px.astype(np.float64)
     seen = Observed(
         size_px=(image_bgr.shape[1], image_bgr.shape[0]),
@@ -108,6 +115,7 @@ def _observe(
         facing_scores=facings.scores.astype(np.float64),
         gaps_xyxy_px=gaps.boxes_xyxy_px.astype(np.float64),
         gap_scores=gaps.scores.astype(np.float64),
+        place_colours=colours,
     )
     if view is None:
         return seen
@@ -229,10 +237,12 @@ class Looker:
 
     def _see(self, image_bgr: ImageBgr, bay: Bay, rectifier: Rectifier) -> tuple[Observed, Strips]:
         frontal = rectifier.apply(image_bgr)
+        places_px = _places_px(self._planned[bay.number], rectifier)
         observed = _observe(
             frontal,
             self._detector.detect_tiled(frontal, scale=1.0),
             self._recognisers[bay.number],
+            places_px,
             lambda boxes: [rectifier.crop(image_bgr, _box(box), LARGEST_CROP_PX) for box in boxes],
         )
         return observed, edge_strips(frontal, rectifier, bay)
@@ -306,6 +316,27 @@ class Looker:
 def _box(row: Floats) -> BoxPx:
     x1, y1, x2, y2 = (float(value) for value in row)
     return (x1, y1, x2, y2)
+
+
+def _places_px(planned: PlannedBay, rectifier: Rectifier) -> Floats:
+    """The places (n,4) of the planned facings in the rectified picture: x1, y1, x2, y2."""
+    low = rectifier.rectified_from_bay(planned.facings[:, :2])
+    high = rectifier.rectified_from_bay(planned.facings[:, 2:])
+    return np.column_stack((low[:, 0], high[:, 1], high[:, 0], low[:, 1]))
+
+
+def _with_parts_joined(facings: Detections, places_px: Floats) -> Detections:
+    """Return ``facings`` with one box for each product that was found in two parts."""
+    pairs = joined_parts(facings.boxes_xyxy_px.astype(np.float64), places_px)
+    if not pairs:
+        return facings
+    boxes, scores = facings.boxes_xyxy_px.copy(), facings.scores.copy()
+    lower, upper = np.array(pairs).T
+    boxes[lower, :2] = np.minimum(boxes[lower, :2], boxes[upper, :2])
+    boxes[lower, 2:] = np.maximum(boxes[lower, 2:], boxes[upper, 2:])
+    scores[lower] = np.maximum(scores[lower], scores[upper])
+    whole = replace(facings, boxes_xyxy_px=boxes, scores=scores)
+    return whole.select(np.setdiff1d(np.arange(len(scores)), upper))
 
 
 def _sides(found: Detections) -> NDArray[np.float32]:

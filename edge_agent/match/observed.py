@@ -45,7 +45,8 @@ class Observed:
     more alike, or is None without a catalogue; ``by_print`` looks closer where that does not tell
     products apart; ``twins`` are pairs of SKUs that ``similarity`` cannot tell apart; ``names``
     and ``sizes`` are the products' names and facings' widths and heights by SKU, in planogram
-    lengths, where they are known.
+    lengths, where they are known. ``place_colours`` has one number for each planned facing of the
+    bay: how far the colours in its place spread, in units of CIE Lab.
     Raises ``ValueError`` when the shapes do not fit together or a box has no area.
     """
 
@@ -61,6 +62,7 @@ class Observed:
     twins: Set[frozenset[str]] = frozenset()
     names: Mapping[str, str] = field(default_factory=dict)
     sizes: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    place_colours: Floats | None = None
 
     def __post_init__(self) -> None:
         count = len(self.facing_scores)

@@ -29,8 +29,11 @@ SIZE_OCTAVES = 0.7
 """How far, in doublings, a stranger's sides may be from what its product measures (or, where
 that is not known, the product in whose place it stands)."""
 
+COLOURFUL = 7.0
+"""A place whose colours spread by more (units of CIE Lab) is not bare: wall and board are plain."""
+
 STACK_OCTAVES = 0.3
-"""How far, in doublings, a box's sides may be from those of stacked facings to be taken for them."""
+"""How far, in doublings, a box may be from stacked facings in size to be taken for them."""
 
 HELD_SHARE = 0.7
 """A box holds a facing of which this share lies in it."""
@@ -216,6 +219,8 @@ def _answers(
     mismatch[seen] = observed.mismatch_of_pairs(sources[seen], [planned.wanted[k] for k in seen])
     bare = np.flatnonzero(kinds != Kind.FACING)
     covered[bare] = _covered(places[bare], facings)
+    if observed.place_colours is not None:
+        covered[(kinds < 0) & (observed.place_colours > COLOURFUL)] = 1.0
     return Answers(
         kinds=kinds,
         sources=sources,

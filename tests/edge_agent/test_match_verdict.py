@@ -45,6 +45,7 @@ def read(
     shows: str,
     gaps: list[list[float]] | None = None,
     planogram: Planogram = PLANOGRAM,
+    colours: float | None = None,
 ) -> dict[SlotId, SlotReading]:
     """Read the shelf; ``shows`` names the product of each box."""
     similarity = np.array([[0.95, 0.2] if sku == "A" else [0.2, 0.95] for sku in shows])
@@ -58,6 +59,7 @@ def read(
         similarity=similarity.reshape(-1, 2),
         names=planogram.names,
         sizes=SIZES,
+        place_colours=None if colours is None else np.full(6, colours),
     )
 
     def flipped(points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -100,6 +102,15 @@ def test_one_box_around_a_stack_is_no_stranger() -> None:
     boxes = [*cans, box(200, 100, 150), *STOCKED[3:]]
     reading = read(boxes, "AAAABBBB", planogram=STACKED)[APPLES]
     assert reading.state is not State.MISPLACED
+
+
+def test_a_place_full_of_colour_is_not_empty() -> None:
+    """Nothing was found in it, but it does not look bare; where a gap is seen it is empty."""
+    apples = STOCKED[:3]
+    assert read(apples, "AAA", colours=2.0)[BEANS].state is State.OUT_OF_STOCK
+    assert read(apples, "AAA", colours=20.0)[BEANS].state is State.UNKNOWN
+    gap = [[300.0, 150.0, 600.0, 300.0]]
+    assert read(apples, "AAA", gap, colours=20.0)[BEANS].state is State.OUT_OF_STOCK
 
 
 def test_half_a_package_is_no_stranger() -> None:
