@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from edge_agent.propose_cli import propose
+from edge_agent.propose_marks import measure_lens, print_marks
 from shelf import ConfigError, Problem
 
 __all__ = ["app"]
@@ -17,6 +18,8 @@ app = typer.Typer(
     invoke_without_command=True,
 )
 app.command()(propose)
+app.command("print")(print_marks)
+app.command("lens")(measure_lens)
 
 
 @app.callback()

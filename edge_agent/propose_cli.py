@@ -7,20 +7,24 @@ from pathlib import Path
 from typing import Annotated
 
 import cv2
+import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from calibration import Calibration, CalibrationError, Lens, Verdict
 from calibration.calibration_file import BayCalibration, PictureSize
 from calibration.edit import bay_from_corners, rows_of
 from calibration.history import next_version, save
+from calibration.markers import view_from_strips
 from calibration.proposal import BayProposal, Proposal
 from detector import Detector, read_picture
 from edge_agent.frames import ImageBgr
 from edge_agent.propose import PlanogramProposer, median_picture
+from edge_agent.propose_marks import hung_strips, read_lens
 from edge_agent.propose_picture import draw_proposal
 from edge_agent.propose_score import GOOD_SLOT
 from edge_agent.recognise import Recogniser
-from shelf import ConfigError, Planogram, Problem, ShelfwatchError, load_planogram
+from shelf import Bay, ConfigError, Planogram, Problem, ShelfwatchError, load_planogram
 
 MOST_TOLD = 8
 """Doubtful slots that are named."""
@@ -50,7 +54,15 @@ def propose(
         Path | None, typer.Option(metavar="DIR", help="Pictures of the products: much surer.")
     ] = None,
     lens: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A calibration file with the lens.")
+        Path | None, typer.Option(metavar="FILE", help="The lens, of `calibrate lens`.")
+    ] = None,
+    strip: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="N:X,Y",
+            help="A strip of `calibrate print` that hangs at X,Y mm of one --bay; several.",
+            show_default=False,
+        ),
     ] = None,
     corners: Annotated[
         str | None,
@@ -76,17 +88,24 @@ def propose(
     """
     plan = load_planogram(planogram)
     numbers = _numbers(plan, bay)
-    known = None if lens is None else _lens_of(lens)
+    known = None if lens is None else read_lens(lens)
     marked = None if corners is None else _corners(corners, numbers)
+    hung = hung_strips(strip or [])
+    if hung:
+        _check_one_bay("--strip", numbers)
     image = median_picture([read_picture(path) for path in photo])
     recogniser = None if catalog is None else Recogniser.load(catalog, plan)
     proposer = PlanogramProposer(plan, Detector.load(model), recogniser, bays=numbers, lens=known)
     name = camera or out.stem
-    if marked is None:
-        proposal = proposer.propose([image])
-    else:
-        given = _from_corners(plan, numbers[0], marked, known, image, name)
+    if marked is not None:
+        matrix = _matrix_of(plan.bay(numbers[0]), marked, known, image)
+        proposal = proposer.judge(image, _given(numbers[0], matrix, known, image, name))
+    elif strip:
+        fitted = view_from_strips(image, hung, known)
+        given = _given(numbers[0], fitted.bay_from_image, fitted.fitted_lens, image, name)
         proposal = proposer.judge(image, given)
+    else:
+        proposal = proposer.propose([image])
     if picture is not None:
         _write_picture(picture, draw_proposal(image, proposal))
     if json_out is not None and str(json_out) != "-":
@@ -115,16 +134,8 @@ def _numbers(plan: Planogram, wanted: list[int] | None) -> list[int]:
     return list(dict.fromkeys(wanted)) if wanted else planned
 
 
-def _lens_of(path: Path) -> Lens:
-    lens = Calibration.load(path).lens
-    if lens is None:
-        raise ConfigError([Problem(f"--lens: {path}: lens", "a measured lens", "none")])
-    return lens
-
-
 def _corners(text: str, numbers: list[int]) -> list[tuple[float, float]]:
-    if len(numbers) != 1:
-        raise ConfigError([Problem("--corners", "one --bay that they are of", _list(numbers))])
+    _check_one_bay("--corners", numbers)
     try:
         points = [tuple(float(value) for value in pair.split(",")) for pair in text.split()]
     except ValueError:
@@ -135,19 +146,25 @@ def _corners(text: str, numbers: list[int]) -> list[tuple[float, float]]:
     return [(point[0], point[1]) for point in points]
 
 
-def _from_corners(
-    plan: Planogram,
-    number: int,
-    corners: list[tuple[float, float]],
-    lens: Lens | None,
-    image: ImageBgr,
-    camera: str,
-) -> Calibration:
-    height_px, width_px = image.shape[:2]
+def _check_one_bay(where: str, numbers: list[int]) -> None:
+    if len(numbers) != 1:
+        raise ConfigError([Problem(where, "one --bay that they are of", _list(numbers))])
+
+
+def _matrix_of(
+    bay: Bay, corners: list[tuple[float, float]], lens: Lens | None, image: ImageBgr
+) -> NDArray[np.float64]:
     try:
-        matrix = bay_from_corners(plan.bay(number), corners, lens, (width_px, height_px))
+        return bay_from_corners(bay, corners, lens, (image.shape[1], image.shape[0]))
     except CalibrationError as error:
         raise CalibrationError(f"--corners: {str(error).removeprefix('corners: ')}") from error
+
+
+def _given(
+    number: int, matrix: NDArray[np.float64], lens: Lens | None, image: ImageBgr, camera: str
+) -> Calibration:
+    """A calibration that is not searched for, only scored."""
+    height_px, width_px = image.shape[:2]
     return Calibration(
         camera=camera,
         version="given",
