@@ -109,7 +109,7 @@ class Actions:
         """Take back the last change."""
         asked = await _asked(request, Revised)
         now = self._workshop.now()
-        return await self._scored(
+        return await self._do(
             request,
             lambda work, who: work.bench.change(
                 who, asked.revision, lambda draft: draft.undone(who.name, now)
@@ -120,7 +120,7 @@ class Actions:
         """Make again what was taken back last."""
         asked = await _asked(request, Revised)
         now = self._workshop.now()
-        return await self._scored(
+        return await self._do(
             request,
             lambda work, who: work.bench.change(
                 who, asked.revision, lambda draft: draft.redone(who.name, now)
@@ -227,11 +227,6 @@ class Actions:
                 for name, handler in posts.items()
             ),
         ]
-
-    async def _scored(self, request: Request, act: Callable[[Work, Installer], object]) -> Response:
-        answer = await self._do(request, act)
-        self._workshop.want_scores()
-        return answer
 
     async def _do(self, request: Request, act: Callable[[Work, Installer], object]) -> Response:
         work, who = self._work_of(request), installer_of(request)

@@ -34,9 +34,12 @@ from shelf.errors import ShelfwatchError
 
 _log = structlog.get_logger(__name__)
 
-TICK_SECS = 1.0
+TICK_SECS = 0.5
 HERE_FOR = timedelta(seconds=12)
 """Who has asked for a camera so recently is looking at it."""
+
+REST = timedelta(seconds=0.4)
+"""A draft that has not changed for so long is scored."""
 
 CROP_MARGIN = 0.35
 
@@ -61,7 +64,6 @@ class Workshop:
         self.parts = parts
         self.now = now
         self._proposing = threading.Lock()
-        self._wanted = threading.Event()
         self._stopping = threading.Event()
         self._works = {
             place.id: Work(
@@ -80,7 +82,6 @@ class Workshop:
     def stop(self) -> None:
         """End that; drafts are kept."""
         self._stopping.set()
-        self._wanted.set()
         if self._thread.is_alive():
             self._thread.join(5)
 
@@ -111,17 +112,11 @@ class Workshop:
         return sight, findings
 
     def edit(self, work: Work, who: Installer, revision: int, edit: Edit, *, is_last: bool) -> None:
-        """Make one change of the draft; scores follow after the last of a drag."""
+        """Make one change of the draft; ``is_last`` is false in the middle of a drag."""
         seen = work.bench.must_have_work()
         facings = np.zeros((0, 4)) if seen.proposal is None else seen.proposal.facings_xyxy_px
         editor = Editor(who.name, self.now(), seen.bay, facings)
         work.bench.change(who, revision, lambda draft: editor.apply(draft, edit), keep=is_last)
-        if is_last:
-            self.want_scores()
-
-    def want_scores(self) -> None:
-        """Have drafts scored soon."""
-        self._wanted.set()
 
     def save(self, work: Work, who: Installer, revision: int, note: str) -> Calibration:
         """Save the draft, and write its report."""
@@ -201,18 +196,22 @@ class Workshop:
         return words
 
     def _run(self) -> None:
-        while not self._stopping.is_set():
-            self._wanted.wait(TICK_SECS)
-            self._wanted.clear()
+        while not self._stopping.wait(TICK_SECS):
             for work in self._works.values():
                 if self._stopping.is_set():
                     return
                 try:
                     work.place.camera.rest()
                     self.follow_test(work)
-                    work.bench.score()
+                    if self._is_at_rest(work):
+                        work.bench.score()
                 except Exception:  # noqa: BLE001 - one camera's fault must not end the others'
                     _log.exception("camera", camera=work.place.id)
+
+    def _is_at_rest(self, work: Work) -> bool:
+        """False while somebody is moving things: a score would be old before it is there."""
+        seen = work.bench.snapshot()
+        return seen is None or self.now() - seen.draft.changed_at_utc >= REST
 
     def _report(self, work: Work, saved: Saved) -> None:
         try:

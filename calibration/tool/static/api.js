@@ -45,7 +45,11 @@ export class Edits {
   send(edit, isLast) {
     if (this.waiting.length && !this.waiting.at(-1).isLast) this.waiting.pop();
     this.waiting.push({ edit, isLast });
-    if (!this.isBusy) this.run();
+    if (!this.isBusy) this.running = this.run();
+  }
+
+  idle() {
+    return this.running;
   }
 
   async run() {

@@ -39,28 +39,36 @@ const edits = new Edits(
   },
 );
 
-// Does something that answers with the page's state; the button waits meanwhile.
-async function act(button, name, body, done = "") {
-  if (isWorking) return;
+// Does something that answers with the page's state; what is tapped meanwhile comes after it.
+// `body` may be a function, which is asked when its turn comes.
+let turns = Promise.resolve();
+function act(button, name, body, done = "") {
+  button.setAttribute("aria-busy", "true");
+  turns = turns.then(() => run(button, name, body, done));
+  return turns;
+}
+
+async function run(button, name, body, done) {
   isWorking = true;
   const words = button.textContent;
-  button.disabled = true;
-  button.setAttribute("aria-busy", "true");
   if (button.dataset.busy) button.textContent = button.dataset.busy;
+  show();
   try {
-    state = await ask(name, body);
+    await edits.idle();
+    state = await ask(name, typeof body === "function" ? body() : body);
     notice(done, "green");
   } catch (error) {
     notice(error.message);
     await refreshState();
   } finally {
-    button.textContent = words;
-    button.disabled = false;
+    if (button.textContent === button.dataset.busy) button.textContent = words;
     button.removeAttribute("aria-busy");
     isWorking = false;
     show();
   }
 }
+
+const seen = () => ({ revision: state.draft?.revision ?? 0 });
 
 async function refreshState() {
   try {
@@ -124,9 +132,9 @@ function showLook() {
   byId("agent").textContent = agent.fault
     ? `The agent: ${agent.fault}.`
     : `The agent says of this camera: ${agent.camera ?? "nothing yet"}${agent.detail ? ` (${agent.detail})` : ""}.`;
-  byId("propose").disabled = isWorking || !live.number || lost;
+  byId("propose").disabled = !live.number || lost;
   byId("by-hand").disabled = byId("propose").disabled;
-  byId("propose").textContent = state.saved ? "Propose again" : "Propose";
+  if (!byId("propose").hasAttribute("aria-busy")) byId("propose").textContent = state.saved ? "Propose again" : "Propose";
 }
 
 function showPresence() {
@@ -154,7 +162,7 @@ function showPresence() {
         { class: "note amber" },
         html("span", {}, line.words),
         line.takeOver ? html("button", { onclick: (event) => act(event.target, "take-over", {}) }, "Take over") : null,
-        line.rebase ? html("button", { onclick: (event) => act(event.target, "rebase", { revision: state.draft.revision }) }, "Go on with mine") : null,
+        line.rebase ? html("button", { onclick: (event) => act(event.target, "rebase", seen) }, "Go on with mine") : null,
       ),
     ),
   );
@@ -180,9 +188,9 @@ function showDraft(draft) {
   showNudge();
   const isRed = draft.scored && draft.bays.some((one) => one.verdict === "red" || !one.verdict);
   byId("note-why").textContent = isRed ? "(needed: why is it right although the score is red?)" : "(optional)";
-  byId("save").disabled = isWorking || !draft.mine;
-  byId("discard").disabled = isWorking || !draft.mine;
-  byId("again").disabled = isWorking || !draft.mine || state.live.fault !== "";
+  byId("save").disabled = !draft.mine;
+  byId("discard").disabled = !draft.mine;
+  byId("again").disabled = !draft.mine || state.live.fault !== "";
 }
 
 function showScore(draft) {
@@ -289,11 +297,11 @@ for (const id of ["propose", "again"]) {
   });
 }
 byId("by-hand").addEventListener("click", (event) => act(event.currentTarget, "propose", { by_hand: true }));
-byId("undo").addEventListener("click", (event) => act(event.currentTarget, "undo", { revision: state.draft.revision }));
-byId("redo").addEventListener("click", (event) => act(event.currentTarget, "redo", { revision: state.draft.revision }));
+byId("undo").addEventListener("click", (event) => act(event.currentTarget, "undo", seen));
+byId("redo").addEventListener("click", (event) => act(event.currentTarget, "redo", seen));
 byId("save").addEventListener("click", async (event) => {
   const before = state.saved?.version;
-  await act(event.currentTarget, "save", { revision: state.draft.revision, note: byId("note").value });
+  await act(event.currentTarget, "save", () => ({ ...seen(), note: byId("note").value }));
   if (state.saved && state.saved.version !== before && !state.draft) {
     byId("note").value = "";
     notice(`Saved as ${state.saved.version}. The agent uses it from its next look on.`, "green");
@@ -301,7 +309,7 @@ byId("save").addEventListener("click", async (event) => {
 });
 byId("discard").addEventListener("click", (event) => {
   const button = event.currentTarget;
-  twice(button, () => act(button, "discard", { revision: state.draft.revision }, "Thrown away. The calibration in force has not changed."));
+  twice(button, () => act(button, "discard", seen, "Thrown away. The calibration in force has not changed."));
 });
 byId("views").addEventListener("click", (event) => event.target.dataset.view && view(event.target.dataset.view));
 byId("bay").addEventListener("change", (event) => {
