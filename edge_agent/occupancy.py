@@ -27,7 +27,8 @@ from shelf import Found, PlannedSlot, SlotReading, SlotState, State
 from shelf.settings import Settings
 
 FULL_WEIGHT_CONFIDENCE = 0.75
-"""Evidence of this confidence counts second for second, weaker evidence in proportion."""
+"""Evidence of this confidence counts second for second, weaker evidence in proportion to how far
+it lies above ``min_confidence``: a place in which nothing is seen is a weak sign beside a gap."""
 
 RELAX_SPEED = 2.0
 """How much faster a contradicted candidate shrinks than it grew."""
@@ -209,7 +210,7 @@ def observe(
         # The first look of a state proves an instant, not a duration.
         candidate = _Candidate(reading.state, foreign, now_utc, 0.0, 0.0)
     else:
-        weight = min(1.0, reading.confidence / FULL_WEIGHT_CONFIDENCE)
+        weight = _weight(reading.confidence, rules)
         if held.state is State.STOCKED and not memory.has_moved:
             weight *= rules.still_weight
         candidate = replace(
@@ -264,6 +265,13 @@ def _relaxed(candidate: _Candidate | None, step: float) -> _Candidate | None:
     if candidate is None or candidate.evidence_secs <= RELAX_SPEED * step:
         return None
     return replace(candidate, evidence_secs=candidate.evidence_secs - RELAX_SPEED * step)
+
+
+def _weight(confidence: float, rules: Rules) -> float:
+    if confidence >= FULL_WEIGHT_CONFIDENCE:
+        return 1.0
+    least = rules.min_confidence
+    return (confidence - least) / (FULL_WEIGHT_CONFIDENCE - least)
 
 
 def _needed(state: State, rules: Rules) -> float:

@@ -101,11 +101,13 @@ def test_the_planned_product_beside_a_stranger_changes_nothing() -> None:
 
 
 def test_weak_evidence_counts_less() -> None:
-    """At half confidence the same state needs longer."""
-    weak = [(25.0 + 5 * k, reading(State.OUT_OF_STOCK, 0.5)) for k in range(7)]
+    """Half-way from the least to full confidence, the same state needs twice as long."""
+    weak = [(25.0 + 5 * k, reading(State.OUT_OF_STOCK, 0.575)) for k in range(12)]
     assert run(STOCKED + weak).held.state is State.STOCKED
-    weak = [(25.0 + 5 * k, reading(State.OUT_OF_STOCK, 0.5)) for k in range(12)]
+    weak = [(25.0 + 5 * k, reading(State.OUT_OF_STOCK, 0.575)) for k in range(14)]
     assert run(STOCKED + weak).held.state is State.OUT_OF_STOCK
+    least = [(25.0 + 5 * k, reading(State.OUT_OF_STOCK, 0.4)) for k in range(200)]
+    assert run(STOCKED + least).held.state is State.STOCKED
 
 
 def still(steps: list[tuple[float, SlotReading]]) -> list[tuple[float, SlotReading]]:
