@@ -107,7 +107,8 @@ class SettledPicture:
 class LastLook:
     """The settled parts, and what the camera's newest look said of the slots in it.
 
-    ``held`` is what is held to be true of the slots; ``views`` are the calibrated bays.
+    ``held`` is what is held to be true of the slots; ``views`` are the calibrated bays, by the
+    version ``calibration``.
     """
 
     picture: SettledPicture
@@ -118,6 +119,7 @@ class LastLook:
     readings: tuple[SlotReading, ...]
     held: Mapping[SlotId, State]
     views: Mapping[int, BayView]
+    calibration: str | None
 
 
 class Settled:
@@ -130,14 +132,13 @@ class Settled:
     def take(self, looked: Looked, held: Mapping[SlotId, State]) -> SettledPicture:
         """Take a look's settled parts; returns the camera's picture, which later looks change.
 
-        A picture of another size, a camera that has moved and a bay that is now seen elsewhere
-        begin a new one.
+        A picture of another size, a camera that has moved or has a new calibration, and a bay
+        that is now seen elsewhere begin a new one.
         """
         size_px = (looked.image_bgr.shape[1], looked.image_bgr.shape[0])
         grid = looked.unsettled_cells.shape
         with self._lock:
             last = self._looks.get(looked.camera)
-            # A look that is too dark to see has a grid too, but says nothing of what it shows.
             picture = None if last is None else last.picture
             if (
                 picture is None
@@ -145,6 +146,7 @@ class Settled:
                 or picture.size_px != size_px
                 or picture.seen_at.shape != grid
                 or looked.state is CameraState.MOVED
+                or last.calibration != looked.calibration
                 or _wandered(last.views, looked.views)
             ):
                 picture = SettledPicture(size_px, (grid[0], grid[1]))
@@ -160,6 +162,7 @@ class Settled:
                 looked.readings,
                 dict(held),
                 views,
+                looked.calibration,
             )
         return picture
 

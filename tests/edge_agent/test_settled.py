@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import cv2
@@ -197,6 +198,14 @@ def test_a_bumped_camera_begins_anew() -> None:
     assert np.isnan(watching.settled.take(look, {}).seen_at).all()
 
 
+def test_a_new_calibration_begins_anew() -> None:
+    """The gate may begin anew with it, and who stands there then would be scene to it."""
+    watching = Watching()
+    watching.see(shelf(), times=STEADY_LOOKS)
+    look = replace(watching.looked(shelf(), State.STOCKED), calibration="c1-2")
+    assert np.isnan(watching.settled.take(look, {}).seen_at).all()
+
+
 def test_a_bay_seen_elsewhere_begins_anew() -> None:
     """A calibration that puts the bay elsewhere; one that says the same does not."""
     watching = Watching()
@@ -208,8 +217,7 @@ def test_a_bay_seen_elsewhere_begins_anew() -> None:
     for number, view in enumerate(views):
         for _ in range(1 if number else STEADY_LOOKS):
             look = watching.looked(shelf(), State.STOCKED)
-            object.__setattr__(look, "views", {1: view})
-            picture = watching.settled.take(look, {})
+            picture = watching.settled.take(replace(look, views={1: view}), {})
         seen.append(bool(np.isfinite(picture.seen_at).all()))
     assert seen == [True, True, False]
 
