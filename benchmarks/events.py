@@ -42,6 +42,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from simulator.days import design_of
+
 #: The part of a day that a quick run takes: the first hours that the store is open.
 QUICK_DAYS = 0.1
 SHOWN = (
@@ -105,7 +107,11 @@ def judge_otherwise(
 
 
 def main() -> None:
-    arguments = _parser().parse_args()
+    parser = _parser()
+    arguments = parser.parse_args()
+    for name in ("camera_days", "processes"):
+        if getattr(arguments, name) < 1:
+            parser.error(f"--{name.replace('_', '-')}: expected 1 or more")
     if arguments.cache is not None:
         arguments.cache.mkdir(parents=True, exist_ok=True)
         _run(arguments, arguments.cache)
@@ -206,8 +212,12 @@ def _draw(plan: Plan, which: str, out: str) -> None:
         name, secs = which.split("@")
         store, seed, camera = name.split("/")
         day, at = CameraDay(int(store), int(seed), camera), float(secs)
+        cameras = design_of(day.store).cameras
     except ValueError:
         sys.exit(f"--picture: expected STORE/SEED/CAMERA@SECS like 0/0/c1@1795, found {which!r}")
+    if camera not in cameras or at < 0:
+        known = ", ".join(cameras)
+        sys.exit(f"--picture: expected one of {known} and a second from 0 on, found {which!r}")
     picture, lines = draw_look(plan.cache, day, plan.course, at, keep=plan.keep)
     cv2.imwrite(out, picture)
     print("\n".join(lines))
