@@ -91,7 +91,7 @@ class Strip:
         bottom = (self.height_mm - self.tag_mm) / 2
         left = self.lead_mm + self.step_mm * np.arange(TAGS)
         square = np.array([[0, 1], [1, 1], [1, 0], [0, 0]]) * self.tag_mm
-        return square[None] + np.column_stack([left, np.full(TAGS, bottom)])[:, None]
+        return np.asarray(square[None] + np.column_stack([left, np.full(TAGS, bottom)])[:, None])
 
     def picture(self, dpi: int = 300) -> NDArray[np.uint8]:
         """Return the strip (H,W) to print at ``dpi`` without scaling, with its number."""
