@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from calibration import Verdict
 from calibration.proposal import BayProposal, Proposal
 from detector import Detector, Embedder, load_embedder, read_picture
-from edge_agent.look import observe_picture
 from edge_agent.match import Observed
+from edge_agent.observing import observe_picture
 from edge_agent.propose import PlanogramProposer
 from edge_agent.recognise import Recogniser
 from shelf import Planogram, SlotId, load_planogram

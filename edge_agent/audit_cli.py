@@ -17,7 +17,8 @@ from calibration import Calibration, adjusted
 from detector import Detector, read_picture
 from edge_agent.audit import audit_photo
 from edge_agent.check import calibration_problems
-from edge_agent.look import Looker, observe_picture
+from edge_agent.look import Looker
+from edge_agent.observing import observe_picture
 from edge_agent.picture import draw_slots
 from edge_agent.recognise import Recogniser
 from shelf import (

@@ -19,7 +19,8 @@ from edge_agent.audit_cli import OutputError, bays_of
 from edge_agent.catalog_enrol import Enrolment, enrol
 from edge_agent.catalog_sheet import contact_sheet
 from edge_agent.frames import ImageBgr
-from edge_agent.look import Looker, observe_picture
+from edge_agent.look import Looker
+from edge_agent.observing import observe_picture
 from edge_agent.recognise import Recogniser
 from shelf import ConfigError, Planogram, Problem, SlotReading, load_planogram
 

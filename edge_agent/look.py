@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration import BayView, Calibration, Rectifier
-from detector import GAP, PRODUCT, Detections, Detector, crops_of
-from detector.boxes import containment_matrix
+from detector import Detector
 from edge_agent.audit import place_bays
 from edge_agent.frames import ImageBgr
 from edge_agent.match import BayReading, Observed, PlannedBay, read_bay
-from edge_agent.places import colour_spread, joined_parts
+from edge_agent.observing import observe, without_phantoms
+from edge_agent.places import Places
 from edge_agent.recognise import Recogniser
 from edge_agent.recognise_again import RecogniserOfView
 from edge_agent.shelf_edges import ShelfEdges, Strips, edge_strips
@@ -38,12 +38,6 @@ ENLARGE_LIMIT = 1.25
 LARGEST_CROP_PX = 320
 """Facings are recognised from the camera's picture, which is finer than the rectified one; more
 pixels than this tell nothing more."""
-
-MIN_SIDE_PX = 2.0
-"""Boxes narrower or lower than this are cut off at an edge and say nothing."""
-
-PHANTOM_SHARE = 0.6
-"""A facing of which so much lies in a gap contradicts it."""
 
 MIN_FIT_FACINGS = 8
 MIN_FIT_SHARE = 0.4
@@ -79,59 +73,6 @@ class Look:
     readings: tuple[SlotReading, ...]
     misfits: tuple[int, ...] = ()
     unplanned: tuple[BoxPx, ...] = ()
-
-
-def observe_picture(
-    image_bgr: ImageBgr, found: Detections, detector: Detector, recogniser: Recogniser | None
-) -> Observed:
-    """Return ``found`` in the form the matching takes, with the facings recognised."""
-    view = None if recogniser is None else RecogniserOfView(recogniser)
-    return without_phantoms(_observe(image_bgr, found, view), detector)
-
-
-def _observe(
-    image_bgr: ImageBgr,
-    found: Detections,
-    view: RecogniserOfView | None,
-    places_px: Floats | None = None,
-    crops: Callable[[Floats], Sequence[ImageBgr]] | None = None,
-) -> Observed:
-    """Return all that was found, phantoms too.
-
-    ``places_px`` (n,4) are the places of the planned facings, where they are known. ``crops``
-    takes boxes (n,4) in px of ``image_bgr`` to the facings' pictures, for a source that has finer
-    ones than ``image_bgr``.
-    """
-    found = found.select(_sides(found).min(axis=1) >= MIN_SIDE_PX)
-    facings, gaps = found.of_class(PRODUCT), found.of_class(GAP)
-    colours = None
-    if places_px is not None:
-        facings = _with_parts_joined(facings, places_px)
-        colours = colour_spread(image_bgr, places_px)
-    boxes = facings.boxes_xyxy_px.astype(np.float64)
-    seen = Observed(
-        size_px=(image_bgr.shape[1], image_bgr.shape[0]),
-        facings_xyxy_px=boxes,
-        facing_scores=facings.scores.astype(np.float64),
-        gaps_xyxy_px=gaps.boxes_xyxy_px.astype(np.float64),
-        gap_scores=gaps.scores.astype(np.float64),
-        place_colours=colours,
-    )
-    if view is None:
-        return seen
-    recogniser = view.recogniser
-    pictures = crops_of(image_bgr, facings.boxes_xyxy_px) if crops is None else crops(boxes)
-    recognised = view.recognise(boxes, pictures)
-    return replace(
-        seen,
-        skus=recogniser.skus,
-        similarity=recognised.similarity,
-        by_print=recognised.by_print,
-        rule=recogniser.rule,
-        twins=recogniser.twins,
-        names=recogniser.names,
-        sizes=recogniser.sizes,
-    )
 
 
 class Looker:
@@ -180,7 +121,7 @@ class Looker:
         size_px = (image_bgr.shape[1], image_bgr.shape[0])
         if self._calibration is None:
             found = self._detector.detect_at_best_scale(image_bgr)
-            return Seen(size_px, (_observe(image_bgr, found, self._recognisers[WHOLE]),))
+            return Seen(size_px, (observe(image_bgr, found, self._recognisers[WHOLE]),))
         seen = [
             self._see(image_bgr, bay, rectifier) for bay, _, rectifier in self._views_at(size_px)
         ]
@@ -237,12 +178,11 @@ class Looker:
 
     def _see(self, image_bgr: ImageBgr, bay: Bay, rectifier: Rectifier) -> tuple[Observed, Strips]:
         frontal = rectifier.apply(image_bgr)
-        places_px = _places_px(self._planned[bay.number], rectifier)
-        observed = _observe(
+        observed = observe(
             frontal,
             self._detector.detect_tiled(frontal, scale=1.0),
             self._recognisers[bay.number],
-            places_px,
+            _places(self._planned[bay.number], rectifier),
             lambda boxes: [rectifier.crop(image_bgr, _box(box), LARGEST_CROP_PX) for box in boxes],
         )
         return observed, edge_strips(frontal, rectifier, bay)
@@ -318,49 +258,12 @@ def _box(row: Floats) -> BoxPx:
     return (x1, y1, x2, y2)
 
 
-def _places_px(planned: PlannedBay, rectifier: Rectifier) -> Floats:
-    """The places (n,4) of the planned facings in the rectified picture: x1, y1, x2, y2."""
+def _places(planned: PlannedBay, rectifier: Rectifier) -> Places:
+    """The places of the planned facings in the rectified picture."""
     low = rectifier.rectified_from_bay(planned.facings[:, :2])
     high = rectifier.rectified_from_bay(planned.facings[:, 2:])
-    return np.column_stack((low[:, 0], high[:, 1], high[:, 0], low[:, 1]))
-
-
-def _with_parts_joined(facings: Detections, places_px: Floats) -> Detections:
-    """Return ``facings`` with one box for each product that was found in two parts."""
-    pairs = joined_parts(facings.boxes_xyxy_px.astype(np.float64), places_px)
-    if not pairs:
-        return facings
-    boxes, scores = facings.boxes_xyxy_px.copy(), facings.scores.copy()
-    lower, upper = np.array(pairs).T
-    boxes[lower, :2] = np.minimum(boxes[lower, :2], boxes[upper, :2])
-    boxes[lower, 2:] = np.maximum(boxes[lower, 2:], boxes[upper, 2:])
-    scores[lower] = np.maximum(scores[lower], scores[upper])
-    whole = replace(facings, boxes_xyxy_px=boxes, scores=scores)
-    return whole.select(np.setdiff1d(np.arange(len(scores)), upper))
-
-
-def _sides(found: Detections) -> NDArray[np.float32]:
-    """Width and height of each box, (n,2)."""
-    boxes = found.boxes_xyxy_px
-    return np.asarray(boxes[:, 2:] - boxes[:, :2])
-
-
-def without_phantoms(observed: Observed, detector: Detector) -> Observed:
-    """Leave out facings that lie in a gap of which the detector is surer than of them.
-
-    Scores of two classes compare by how far they are above their thresholds.
-    """
-    if len(observed.facing_scores) == 0 or len(observed.gap_scores) == 0:
-        return observed
-    threshold = {entry.name: entry.threshold for entry in detector.manifest.classes}
-    facings, gaps = observed.facings_xyxy_px, observed.gaps_xyxy_px
-    shares = containment_matrix(facings.astype(np.float32), gaps.astype(np.float32))
-    inside = shares > PHANTOM_SHARE
-    surer = (
-        observed.gap_scores[None, :] / threshold[GAP]
-        > observed.facing_scores[:, None] / threshold[PRODUCT]
-    )
-    return observed.only(np.flatnonzero(~np.any(inside & surer, axis=1)))
+    boxes = np.column_stack((low[:, 0], high[:, 1], high[:, 0], low[:, 1]))
+    return Places(boxes, planned.wanted)
 
 
 def _fits(reading: BayReading) -> bool:

@@ -1,11 +1,13 @@
 """What the rectified picture of a bay shows in the places of its planned facings.
 
-A detector errs in two ways that the plan can mend. It boxes the label and the neck of a bottle as
-two products; where one facing is planned that is as tall as both, they are one. And it overlooks
+A detector errs in two ways that the plan can mend. It boxes the label of a bottle, or label and
+neck as two products; where a taller facing is planned, they may be its parts. And it overlooks
 a package; but a package is printed in colours, and a bare place, its wall and its board, is plain.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -14,6 +16,12 @@ from numpy.typing import NDArray
 from edge_agent.frames import ImageBgr
 
 Floats = NDArray[np.float64]
+
+HELD = 0.85
+"""A box holds another of which this share lies in it."""
+
+LEAST_OF_HEIGHT = 0.35
+"""A lower part that is lower still says nothing of the whole."""
 
 _INNER = (0.2, 0.15, 0.8, 0.75)
 """The part of a place that neighbours and depth leave alone: left, bottom, right, top."""
@@ -26,6 +34,17 @@ WHOLE_OF_HEIGHT = (0.8, 1.25)
 
 JOINT_OF_HEIGHT = 0.2
 """Two parts meet, and the lower one stands on the board, within this much of the height."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Places:
+    """The places of a bay's planned facings in its rectified picture.
+
+    ``boxes_px`` (n,4) are x1, y1, x2, y2 with y down, ``wanted`` (n) the planned SKUs.
+    """
+
+    boxes_px: Floats
+    wanted: tuple[str, ...]
 
 
 def colour_spread(frontal_bgr: ImageBgr, places_px: Floats) -> Floats:
@@ -61,17 +80,10 @@ def joined_parts(boxes: Floats, places_px: Floats) -> list[tuple[int, int]]:
     """
     pairs: list[tuple[int, int]] = []
     used: set[int] = set()
-    centers = (boxes[:, 0] + boxes[:, 2]) / 2
-    heights, widths = boxes[:, 3] - boxes[:, 1], boxes[:, 2] - boxes[:, 0]
-    for x1, y1, x2, y2 in places_px.tolist():
-        wide, tall = x2 - x1, y2 - y1
-        small = (
-            (np.abs(centers - (x1 + x2) / 2) < wide / 2)
-            & (heights < PART_OF_HEIGHT * tall)
-            & (widths < 1.5 * wide)
-        )
-        stands = small & (np.abs(boxes[:, 3] - y2) < JOINT_OF_HEIGHT * tall)
-        for lower in np.flatnonzero(stands & (widths > wide / 2)).tolist():
+    for place in places_px:
+        tall = place[3] - place[1]
+        small = _is_low(boxes, place)
+        for lower in np.flatnonzero(small & _stands(boxes, place)).tolist():
             whole = boxes[lower, 3] - boxes[:, 1]
             above = (
                 small
@@ -85,6 +97,56 @@ def joined_parts(boxes: Floats, places_px: Floats) -> list[tuple[int, int]]:
                     pairs.append((lower, upper))
                     used |= {upper, lower}
     return pairs
+
+
+def nested_parts(boxes: Floats, places_px: Floats) -> list[int]:
+    """Return the boxes (n,4) that are a part of a facing which another box holds as a whole."""
+    gone: set[int] = set()
+    area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    for place in places_px:
+        tall = place[3] - place[1]
+        heights = boxes[:, 3] - boxes[:, 1]
+        fits = (heights > WHOLE_OF_HEIGHT[0] * tall) & (heights < WHOLE_OF_HEIGHT[1] * tall)
+        for whole in np.flatnonzero(fits & _stands(boxes, place)).tolist():
+            low = np.maximum(boxes[:, :2], boxes[whole, :2])
+            high = np.minimum(boxes[:, 2:], boxes[whole, 2:])
+            inside = np.prod(np.clip(high - low, 0, None), axis=1) > HELD * area
+            gone.update(np.flatnonzero(inside & _is_low(boxes, place)).tolist())
+    return sorted(gone)
+
+
+def lone_parts(boxes: Floats, places_px: Floats) -> list[tuple[int, int, Floats]]:
+    """Return low boxes (n,4) that may be the lower part of a planned facing, as tall as that.
+
+    Each is given as the box, the facing's place, and the box stretched up to the facing's height.
+    Whether it is a part, or a lower product, only a look at the whole can tell.
+    """
+    found: dict[int, tuple[int, int, Floats]] = {}
+    for index, place in enumerate(places_px):
+        low = _is_low(boxes, place) & _stands(boxes, place)
+        low &= boxes[:, 3] - boxes[:, 1] > LEAST_OF_HEIGHT * (place[3] - place[1])
+        for part in np.flatnonzero(low).tolist():
+            stretched = boxes[part].copy()
+            stretched[1] = stretched[3] - (place[3] - place[1])
+            found.setdefault(part, (part, index, stretched))
+    return list(found.values())
+
+
+def _is_low(boxes: Floats, place: Floats) -> NDArray[np.bool_]:
+    """Which boxes are in the column of a place and too low for the facing planned there."""
+    wide, tall = place[2] - place[0], place[3] - place[1]
+    off = np.abs(boxes[:, 0] + boxes[:, 2] - place[0] - place[2]) / 2
+    widths, heights = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
+    return np.asarray((off < wide / 2) & (heights < PART_OF_HEIGHT * tall) & (widths < 1.5 * wide))
+
+
+def _stands(boxes: Floats, place: Floats) -> NDArray[np.bool_]:
+    """Which boxes stand in a place and are about as wide as the facing planned there."""
+    wide, tall = place[2] - place[0], place[3] - place[1]
+    off = np.abs(boxes[:, 0] + boxes[:, 2] - place[0] - place[2]) / 2
+    widths = boxes[:, 2] - boxes[:, 0]
+    foot = np.abs(boxes[:, 3] - place[3]) < JOINT_OF_HEIGHT * tall
+    return np.asarray((off < wide / 2) & (widths > wide / 2) & (widths < 1.5 * wide) & foot)
 
 
 def _beside(boxes: Floats, one: int) -> Floats:

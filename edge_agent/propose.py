@@ -25,8 +25,8 @@ from calibration.quality import angle_deg, picture_findings, view_findings
 from calibration.verdict import Verdict
 from detector import Detector
 from edge_agent.frames import ImageBgr
-from edge_agent.look import observe_picture
 from edge_agent.match import Observed
+from edge_agent.observing import observe_picture
 from edge_agent.propose_evidence import (
     Evidence,
     evidence_for,

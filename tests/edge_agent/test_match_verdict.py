@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from detector import GAP, PRODUCT, Detections, Detector
-from edge_agent.look import observe_picture
 from edge_agent.match import Observed, PlannedBay, read_bay
+from edge_agent.observing import observe_picture
 from shelf import Planogram, SlotId, SlotReading, State
 from shelf.planogram_csv import parse_csv
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge_agent.places import colour_spread, joined_parts
+from edge_agent.places import colour_spread, joined_parts, lone_parts, nested_parts
 
 BOTTLE = np.array([[100.0, 100.0, 160.0, 300.0]])
 """The place of one planned facing, 60 x 200 px."""
@@ -41,9 +41,27 @@ def test_stacked_cans_stay_two() -> None:
     assert joined_parts(cans, cans) == []
 
 
+def test_a_label_within_a_bottle_is_dropped() -> None:
+    """The bottle was found as a whole and once more by its label."""
+    whole = [98.0, 105.0, 162.0, 302.0]
+    assert nested_parts(np.array([whole, LABEL]), BOTTLE) == [1]
+    assert nested_parts(np.array([NECK, LABEL]), BOTTLE) == []
+
+
+def test_a_label_alone_may_be_a_bottle() -> None:
+    """Stretched to the planned height; what is as tall as planned, or hangs, is not."""
+    ((part, place, stretched),) = lone_parts(np.array([NECK, LABEL]), BOTTLE)
+    assert (part, place) == (1, 0)
+    assert stretched.tolist() == [101.0, 101.0, 161.0, 301.0]
+    assert lone_parts(np.array([[98.0, 105.0, 162.0, 302.0]]), BOTTLE) == []
+
+
 def test_no_boxes_no_parts() -> None:
     """An empty shelf has nothing to join."""
-    assert joined_parts(np.zeros((0, 4)), BOTTLE) == []
+    nothing = np.zeros((0, 4))
+    assert joined_parts(nothing, BOTTLE) == []
+    assert nested_parts(nothing, BOTTLE) == []
+    assert lone_parts(nothing, BOTTLE) == []
 
 
 def test_print_is_colourful_and_a_bare_place_is_not() -> None:

@@ -1,0 +1,134 @@
+"""From what a detector found in a picture to what the matching takes: recognised and mended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector import GAP, PRODUCT, Detections, Detector, crops_of
+from detector.boxes import containment_matrix
+from edge_agent.frames import ImageBgr
+from edge_agent.match import Observed
+from edge_agent.places import Places, colour_spread, joined_parts, lone_parts, nested_parts
+from edge_agent.recognise import Recogniser
+from edge_agent.recognise_again import Recognised, RecogniserOfView
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Crops = Callable[[Floats], Sequence[ImageBgr]]
+"""Takes boxes (n,4) in px of a picture to the facings' pictures."""
+
+MIN_SIDE_PX = 2.0
+"""Boxes narrower or lower than this are cut off at an edge and say nothing."""
+
+PHANTOM_SHARE = 0.6
+"""A facing of which so much lies in a gap contradicts it."""
+
+
+def observe_picture(
+    image_bgr: ImageBgr, found: Detections, detector: Detector, recogniser: Recogniser | None
+) -> Observed:
+    """Return ``found`` in the form the matching takes, with the facings recognised."""
+    view = None if recogniser is None else RecogniserOfView(recogniser)
+    return without_phantoms(observe(image_bgr, found, view), detector)
+
+
+def observe(
+    image_bgr: ImageBgr,
+    found: Detections,
+    view: RecogniserOfView | None,
+    places: Places | None = None,
+    crops: Crops | None = None,
+) -> Observed:
+    """Return all that was found, phantoms too.
+
+    ``places`` are those of the planned facings, where they are known. ``crops`` is for a source
+    that has finer pictures than ``image_bgr``.
+    """
+    found = found.select(_sides(found).min(axis=1) >= MIN_SIDE_PX)
+    facings, gaps = found.of_class(PRODUCT), found.of_class(GAP)
+    if places is not None:
+        facings = _whole(facings, places.boxes_px)
+    boxes = facings.boxes_xyxy_px.astype(np.float64)
+    seen = Observed(
+        size_px=(image_bgr.shape[1], image_bgr.shape[0]),
+        facings_xyxy_px=boxes,
+        facing_scores=facings.scores.astype(np.float64),
+        gaps_xyxy_px=gaps.boxes_xyxy_px.astype(np.float64),
+        gap_scores=gaps.scores.astype(np.float64),
+        place_colours=None if places is None else colour_spread(image_bgr, places.boxes_px),
+    )
+    if view is None:
+        return seen
+    parts = [] if places is None else lone_parts(boxes, places.boxes_px)
+    tall = np.concatenate([boxes, *(stretched[None] for _, _, stretched in parts)])
+    pictures = crops_of(image_bgr, tall.astype(np.float32)) if crops is None else crops(tall)
+    recognised = view.recognise(tall, pictures)
+    chosen = np.arange(len(boxes))
+    if places is not None and len(boxes):
+        best = recognised.similarity.argmax(axis=1)
+        for row, (part, place, _) in enumerate(parts, start=len(boxes)):
+            if view.recogniser.skus[best[row]] == places.wanted[place]:
+                chosen[part] = row
+    return _recognised(replace(seen, facings_xyxy_px=tall[chosen]), view, recognised, chosen)
+
+
+def without_phantoms(observed: Observed, detector: Detector) -> Observed:
+    """Leave out facings that lie in a gap of which the detector is surer than of them.
+
+    Scores of two classes compare by how far they are above their thresholds.
+    """
+    if len(observed.facing_scores) == 0 or len(observed.gap_scores) == 0:
+        return observed
+    threshold = {entry.name: entry.threshold for entry in detector.manifest.classes}
+    facings, gaps = observed.facings_xyxy_px, observed.gaps_xyxy_px
+    shares = containment_matrix(facings.astype(np.float32), gaps.astype(np.float32))
+    inside = shares > PHANTOM_SHARE
+    surer = (
+        observed.gap_scores[None, :] / threshold[GAP]
+        > observed.facing_scores[:, None] / threshold[PRODUCT]
+    )
+    return observed.only(np.flatnonzero(~np.any(inside & surer, axis=1)))
+
+
+def _recognised(
+    seen: Observed, view: RecogniserOfView, recognised: Recognised, chosen: Ints
+) -> Observed:
+    """``seen`` with what its facings show: the ``chosen`` (n,) of those that were recognised."""
+    recogniser = view.recogniser
+    return replace(
+        seen,
+        skus=recogniser.skus,
+        similarity=recognised.similarity[chosen],
+        by_print=lambda facing, skus: recognised.by_print(int(chosen[facing]), skus),
+        rule=recogniser.rule,
+        twins=recogniser.twins,
+        names=recogniser.names,
+        sizes=recogniser.sizes,
+    )
+
+
+def _whole(facings: Detections, places_px: Floats) -> Detections:
+    """Return ``facings`` with one box for each product of which parts were found."""
+    boxes, scores = facings.boxes_xyxy_px.astype(np.float64), facings.scores.copy()
+    gone = nested_parts(boxes, places_px)
+    for lower, upper in joined_parts(boxes, places_px):
+        if {lower, upper} & set(gone):
+            continue
+        boxes[lower, :2] = np.minimum(boxes[lower, :2], boxes[upper, :2])
+        boxes[lower, 2:] = np.maximum(boxes[lower, 2:], boxes[upper, 2:])
+        scores[lower] = max(scores[lower], scores[upper])
+        gone.append(upper)
+    if not gone:
+        return facings
+    whole = replace(facings, boxes_xyxy_px=boxes.astype(np.float32), scores=scores)
+    return whole.select(np.setdiff1d(np.arange(len(scores)), gone))
+
+
+def _sides(found: Detections) -> NDArray[np.float32]:
+    """Width and height of each box, (n,2)."""
+    boxes = found.boxes_xyxy_px
+    return np.asarray(boxes[:, 2:] - boxes[:, :2])
