@@ -64,7 +64,9 @@ def grave_faults(page: Page) -> list[str]:
         ".then((result) => { window.axeFound = result.violations; })"
         ".catch((error) => { window.axeFound = String(error); })"
     )
-    found = page.wait_for("return window.axeFound", timeout_secs=90)
+    # In an object, as an empty list would be waited for.
+    answer = page.wait_for("return axeFound && {found: axeFound}", timeout_secs=90)
+    found = answer["found"]
     assert isinstance(found, list), found
     return [
         f"{fault['impact']}: {fault['id']}: {node['target']} {node['html'][:160]}"

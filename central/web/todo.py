@@ -30,10 +30,11 @@ _DIGITS = re.compile(r"\d+")
 
 @dataclass(frozen=True, slots=True)
 class AlertCard:
-    """One alert in words; ``on_shelf`` is its place without the aisle. ``walk`` sorts alerts by where they are, ``rate`` x minutes by urgency.
+    """One alert in words; ``on_shelf`` is its place without the aisle.
 
-    ``units`` is what the product sells a day, empty where nobody says; ``strip`` is its place
-    on the shelf, None where it is not planned.
+    ``walk`` sorts alerts by where they are, ``rate`` x minutes by urgency. ``units`` is what the
+    product sells a day, empty where nobody says; ``strip`` is its place on the shelf, None where
+    it is not planned.
     """
 
     row: AlertRow

@@ -148,7 +148,7 @@ class Browser:
         text = "const found = document.querySelector(arguments[0]); return found?.innerText ?? ''"
         return str(self.script(text, selector))
 
-    def wait_for(self, text: str, *arguments: Any, timeout_secs: float = 15.0) -> Any:
+    def wait_for(self, text: str, *arguments: Any, timeout_secs: float = 40.0) -> Any:
         """Return what the function body returns as soon as that is true."""
         deadline = time.monotonic() + timeout_secs
         while not (value := self.script(text, *arguments)):

@@ -49,6 +49,7 @@ class Edge:
     def __init__(self, port: int, epoch: int = 1) -> None:
         self._epoch = epoch
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, "s0001-e1", protocol=mqtt.MQTTv311)
+        self._client.reconnect_delay_set(1, 2)
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
         self._sequence = 0
@@ -159,7 +160,7 @@ class Store:
             return bool(answer.json() == {"status": "ok", "broker": "connected"})
 
         try:
-            wait_until(is_ready, 60)
+            wait_until(is_ready, 150)
         except AssertionError:
             child.stop()
             raise
