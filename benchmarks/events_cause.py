@@ -14,7 +14,7 @@ import numpy as np
 from events_days import World
 from events_judge import Judged, pace_of
 from events_noise import NEAR_IOU, SAME_IOU, overlaps, true_fronts
-from events_score import MIN_VISIBLE, Alert, Met, Outcome, Score
+from events_score import MIN_VISIBLE, MOVED_PX, Alert, Met, Outcome, Score
 from events_tape import USUAL, Player, TapedLook
 
 from shelf import SlotId, SlotReading, State
@@ -146,7 +146,7 @@ class _Reader:
         recent = [r for r in truth.resets if r.since_secs <= times[-1] <= r.until_secs + 300]
         if any(slot in reset.slots for reset in recent):
             yield "promotion"
-        if _part(span.moved_px > 1.0 for span in spans):
+        if _part(span.moved_px > MOVED_PX for span in spans):
             yield "camera moved"
         if _part(not truth.state_at(slot, secs).is_plain for secs in times):
             yield "not plain"
