@@ -26,6 +26,7 @@ from central.intake import (
     Status,
     understand,
 )
+from central.message_rows import camera_row, dead_row, event_row, evidence_row, node_row
 from central.metrics.recording import node_is_back, record
 from central.partitions import make_partitions
 from central.sequences import Committed
@@ -40,9 +41,6 @@ from central.slot_writes import (
 from central.streams import Stream, load_stream
 from shelf.topics import Node, StaffMember
 from shelf.wire import StaffAnswer
-
-MAX_DEAD_PAYLOAD_BYTES = 64 * 1024
-"""A dead letter keeps this much of its payload: enough to see what was wrong with it."""
 
 MAX_PENDING_SNAPSHOTS = 10_000
 """Snapshots that wait for the events before them; the nodes publish each again hourly."""
@@ -104,14 +102,14 @@ class Batch:
                     self._changes.append(change)
             case EvidenceEvent():
                 self._take_event(meaning, received, {"changed": meaning.changed})
-                self._evidence.append(_evidence_row(meaning))
+                self._evidence.append(evidence_row(meaning))
             case DroppedEvent():
                 self._take_event(meaning, received, meaning.event.data)
                 self._stream(meaning.event.source, meaning.event.epoch).add(*meaning.covers)
             case Status():
                 self._take_status(meaning, received)
             case Camera():
-                self._cameras[meaning.node, meaning.status.camera] = _camera_row(meaning)
+                self._cameras[meaning.node, meaning.status.camera] = camera_row(meaning)
             case Snapshot():
                 key = (meaning.node, meaning.snapshot.aisle, meaning.snapshot.bay)
                 if key in self._pending or len(self._pending) < MAX_PENDING_SNAPSHOTS:
@@ -130,17 +128,7 @@ class Batch:
             if number.sequence in stream:
                 return
             stream.add(number.sequence, number.sequence)
-        self._dead.append(
-            {
-                "topic": received.topic,
-                "payload": received.payload[:MAX_DEAD_PAYLOAD_BYTES],
-                "reason": dead.reason,
-                "received_utc": received.received_utc,
-                "source": number.source if number else None,
-                "epoch": number.epoch if number else None,
-                "sequence": number.sequence if number else None,
-            }
-        )
+        self._dead.append(dead_row(dead))
 
     def write(self, desk: Desk) -> Changed:
         """Write all, with what the alerts make of it, and say what has changed."""
@@ -219,20 +207,7 @@ class Batch:
     ) -> bool:
         """Take an event; False when it was here before, or was given up."""
         event = meaning.event
-        self._events.append(
-            {
-                "source": event.source,
-                "epoch": event.epoch,
-                "sequence": event.sequence,
-                "id": event.id,
-                "type": event.type,
-                "subject": event.subject,
-                "aisle": received.topic.rpartition("/")[2],
-                "time_utc": event.time,
-                "received_utc": received.received_utc,
-                "data": data,
-            }
-        )
+        self._events.append(event_row(event, received, data))
         stream = self._stream(event.source, event.epoch)
         is_new = event.sequence not in stream
         stream.add(event.sequence, event.sequence)
@@ -248,16 +223,7 @@ class Batch:
             return
         if row is not None and row["state"] == "offline" and status.state == "online":
             self._back.setdefault(node, row["time_utc"])
-        is_will = status.state == "offline" and not received.retained
-        self._nodes[node] = {
-            "tenant": node.tenant,
-            "site": node.site,
-            "node": node.node,
-            "state": status.state,
-            "time_utc": received.received_utc if is_will else status.time,
-            "epoch": status.epoch,
-            "version": status.version,
-        }
+        self._nodes[node] = node_row(meaning, received)
 
     def _stored_node(self, node: Node) -> dict[str, Any] | None:
         columns = tables.nodes.c
@@ -287,27 +253,3 @@ class Batch:
             committed = known.copy() if known else load_stream(self._connection, source, epoch)
         self._streams[stream] = committed
         return committed
-
-
-def _evidence_row(meaning: EvidenceEvent) -> dict[str, Any]:
-    return {
-        "event_id": meaning.changed,
-        "now": meaning.now,
-        "before": meaning.before,
-        "time_utc": meaning.event.time,
-    }
-
-
-def _camera_row(meaning: Camera) -> dict[str, Any]:
-    node, status = meaning.node, meaning.status
-    return {
-        "tenant": node.tenant,
-        "site": node.site,
-        "node": node.node,
-        "camera": status.camera,
-        "state": status.state.value,
-        "since_utc": status.since,
-        "time_utc": status.time,
-        "detail": status.detail,
-        "calibration_score": status.calibration_score,
-    }

@@ -13,7 +13,7 @@ from central.database import Database
 from central.intake import Received
 from shelf.states import State
 from shelf.topics import Node
-from shelf.wire import Event, Facings, NodeStatus, SlotChanged, type_of
+from shelf.wire import Event, Facings, NodeStatus, OutboxDropped, SlotChanged, type_of
 
 START = datetime(2026, 11, 21, 6, 30, tzinfo=UTC)
 NODE = Node("acme", "s1", "e1")
@@ -60,6 +60,21 @@ def changed(
         data=data.model_dump(mode="json", exclude_none=True),
     )
     return Received(node.events(aisle), event.to_json(), received or at(time))
+
+
+def given_up(sequence: int, time: float) -> Received:
+    data = OutboxDropped(first=sequence, last=sequence, reason="full")
+    event = Event(
+        id=f"dropped-{sequence}",
+        source=NODE.source,
+        type=type_of(data),
+        subject=NODE.node,
+        time=at(time),
+        epoch=1,
+        sequence=sequence,
+        data=data.model_dump(mode="json"),
+    )
+    return Received(NODE.events("a12"), event.to_json(), at(time))
 
 
 def status(state: str, time: float, node: Node = NODE) -> Received:

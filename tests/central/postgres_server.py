@@ -50,12 +50,8 @@ class PostgresServer:
         self._run(
             self._initdb, "-D", self._data, "-U", "shelf", "-A", "trust", "--locale=C", "-EUTF8"
         )
-        log = self.folder / "log"
-        try:
-            options = f"{OPTIONS} -c fsync={'on' if is_durable else 'off'} -k {self.folder}"
-            self._run(self._pg_ctl, "-D", self._data, "-l", log, "-o", options, "-w", "start")
-        except subprocess.CalledProcessError as error:
-            raise RuntimeError(log.read_text()) from error
+        self._fsync = "on" if is_durable else "off"
+        self.start()
 
     def _give_away(self) -> None:
         for name in USERS:
@@ -95,6 +91,19 @@ class PostgresServer:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(statement)  # type: ignore[call-overload]
 
-    def stop(self) -> None:
+    def crash(self) -> None:
+        """Stop without a word to anybody; `start` lets it recover."""
         self._run(self._pg_ctl, "-D", self._data, "-m", "immediate", "-w", "stop")
+
+    def start(self) -> None:
+        """Begin, and wait until it answers."""
+        options = f"{OPTIONS} -c fsync={self._fsync} -k {self.folder}"
+        log = self.folder / "log"
+        try:
+            self._run(self._pg_ctl, "-D", self._data, "-l", log, "-o", options, "-w", "start")
+        except subprocess.CalledProcessError as error:
+            raise RuntimeError(log.read_text()) from error
+
+    def stop(self) -> None:
+        self.crash()
         shutil.rmtree(self.folder, ignore_errors=True)

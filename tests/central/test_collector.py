@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
+from postgres_server import PostgresServer
 
 from central import tables
 from central.alerts import Rules, Times
@@ -63,13 +64,6 @@ def settings(broker: EmbeddedBroker, request: pytest.FixtureRequest) -> BrokerSe
     """Settings with a session of the test's own."""
     name = request.node.name.replace("[", "-").replace("]", "")[:60]
     return broker.client_settings().model_copy(update={"client_id": name})
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    opened = Database.open(f"sqlite:///{tmp_path / 'central.sqlite'}")
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
@@ -280,6 +274,25 @@ def test_a_locked_database_holds_events_up_only(
         node.hear_watermark(1)
     lock.close()
     database.close()
+
+
+def test_a_database_server_that_crashes_holds_events_up_only(
+    postgres: PostgresServer, settings: BrokerSettings, node: FakeNode
+) -> None:
+    """What was told to be committed is there after its recovery; the rest follows by itself."""
+    url = postgres.make()
+    database = Database.open(url)
+    with running(Collector(database, settings)) as collector:
+        node.send(1)
+        node.hear_watermark(1)
+        postgres.crash()
+        node.send(2)
+        wait_until(lambda: collector.counts["retries"], "the collector tries again")
+        postgres.start()
+        node.hear_watermark(2)
+    assert database.count(tables.events) == 2
+    database.close()
+    postgres.drop(url)
 
 
 def test_a_message_that_cannot_be_stored_stops_nothing(

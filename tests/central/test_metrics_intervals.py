@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from central.metrics.hours import HourKey, Times, by_hour, hour_start, to_ms
@@ -80,6 +80,7 @@ def test_a_late_claim_moves_only_its_neighbours() -> None:
     ]
 
 
+@settings(deadline=None)
 @given(CLAIMS, st.randoms())
 def test_order_and_repeats_make_no_difference(claims: list[Claim], random: object) -> None:
     """Any order, every claim twice: the same intervals."""
@@ -88,6 +89,7 @@ def test_order_and_repeats_make_no_difference(claims: list[Claim], random: objec
     assert weave(twice) == weave(sorted(claims, key=lambda claim: claim.order))
 
 
+@settings(deadline=None)
 @given(CLAIMS)
 def test_intervals_have_no_gaps(claims: list[Claim]) -> None:
     """One follows the other, none ends before it begins, the last one is open."""
@@ -100,6 +102,7 @@ def test_intervals_have_no_gaps(claims: list[Claim]) -> None:
     )
 
 
+@settings(deadline=None)
 @given(CLAIMS, st.integers(0, 11))
 def test_a_part_is_woven_like_the_whole(claims: list[Claim], number: int) -> None:
     """With the first boundary given, claims before it are not needed."""
@@ -109,6 +112,7 @@ def test_a_part_is_woven_like_the_whole(claims: list[Claim], number: int) -> Non
         assert weave((i.claim for i in part), part[0].from_utc) == part
 
 
+@settings(deadline=None)
 @given(CLAIMS, st.integers(0, 8000), st.integers(0, 8000))
 def test_hours_add_up(claims: list[Claim], since: int, lasts: int) -> None:
     """The times of all hours together are those of the intervals, to the millisecond."""
@@ -180,6 +184,7 @@ def test_a_new_plan_ends_a_stock_out() -> None:
     ]
 
 
+@settings(deadline=None)
 @given(CLAIMS)
 def test_stock_outs_do_not_overlap(claims: list[Claim]) -> None:
     """Each lasts, and ends before the next one begins; only the last may be open."""

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 import pytest
-from metric_messages import NODE, at, changed, derived, status
+from metric_messages import NODE, at, changed, derived, given_up, status
 from sqlalchemy import select
 
 from central import tables
@@ -18,6 +18,7 @@ from central.metrics.intervals import OPEN
 from central.metrics.roller import Roller
 from shelf.states import State
 from shelf.topics import Node
+from shelf.wire import BaySnapshot, Facings, SlotSnapshot
 
 S, L, E, U = State.STOCKED, State.LOW, State.OUT_OF_STOCK, State.UNKNOWN
 
@@ -127,6 +128,31 @@ def test_a_clock_that_is_ahead_says_nothing(database: Database) -> None:
     Ingest(database).apply([changed(1, S, 0, 90_000, received=at(20))])
     assert database.count(tables.events) == 1
     assert database.count(tables.slot_intervals) == 0
+
+
+def test_a_snapshot_tells_of_what_no_event_did(database: Database) -> None:
+    """Slots that were never heard of, and changes that were given up; else it is no news."""
+    slots = {
+        "s1/p01": SlotSnapshot(
+            state=E, since=at(900), sku="1001", facings=Facings(expected=4, seen=0), confidence=0.9
+        ),
+        "s1/p02": SlotSnapshot(
+            state=U, since=at(0), sku="1002", facings=Facings(expected=4, seen=0), confidence=0.0
+        ),
+    }
+    snapshot = BaySnapshot(
+        aisle="a12", bay="b01", time=at(1200), epoch=1, sequence=2, planogram="pg-1", slots=slots
+    )
+    message = Received(NODE.bay_state("a12", "b01"), snapshot.to_json(), at(1200))
+    ingest, roller = Ingest(database), Roller(database, utc)
+    ingest.apply([changed(1, S, 0, 20), given_up(2, 960), message])
+    ingest.apply([message])
+    roller.run(at(1800))
+    assert hours(database) == {
+        (-1800, "1001"): (900, 0, 900, 0, 0),
+        (-1800, "1002"): (0, 0, 0, 0, 1800),
+    }
+    assert database.count(tables.slot_intervals) == 3
 
 
 def tape(rng: random.Random) -> list[Received]:
