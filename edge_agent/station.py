@@ -113,7 +113,7 @@ class Station:
         if detector is self._detector and in_force == self._in_force and not is_recalibrated:
             return
         if is_recalibrated:
-            if self._drift is not None and self._drift.status is not None:
+            if self._drift is not None and (self._drift.status or self._drift.moved):
                 self._gate.start_anew()
             self._calibrate(calibration)
         if in_force != self._in_force or is_recalibrated:

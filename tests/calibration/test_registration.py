@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from bumps import LENS, MARKS_UV, SIZE_PX, shelf, shift_px, taken, turn_px
+from turned_shelf import LENS, MARKS_UV, SIZE_PX, shelf, shift_px, taken, turn_px
 
 from calibration import Calibration
 from calibration.registration import (
@@ -79,7 +79,7 @@ def test_other_products_and_somebody_before_the_shelf_do_no_harm(
     reference: Reference, turn: np.ndarray
 ) -> None:
     """Boards and labels stay; a person hides a third of them."""
-    scene = shelf(seed=2)
+    scene = shelf(seed=2).copy()
     scene[:, 500:850] = shelf(seed=3)[:, 100:450] // 2
     found = register(reference, taken(scene, turn))
     assert found.kind is UNKNOWN or error_px(found, turn) < 2.0

@@ -14,6 +14,7 @@ import pytest
 
 from edge_agent.bookkeeper import Bookkeeper
 from edge_agent.config import Site, load_site
+from edge_agent.drift import DriftStatus
 from edge_agent.outbox import Outbox, OutboxError, StateRow
 from edge_agent.station import Looked
 from shelf import (
@@ -149,6 +150,28 @@ def test_events_name_the_model_that_looked(site: Site) -> None:
         models = [e.data.get("model") for e in events(outbox) if "changed" in e.type]
     assert known == 2
     assert models == ["sha256:x", "sha256:x", "sha256:y", "sha256:y", "sha256:y"]
+
+
+def test_a_corrected_camera_and_its_calibration_are_told(site: Site) -> None:
+    """A drift leaves the camera as it is; a new calibration is named from the next look on."""
+    retained = Retained()
+    topic = site.address.camera("c1")
+    drift = DriftStatus(12.34, START)
+    with open_outbox(site) as outbox:
+        keeper = books(site, outbox, retained)
+        keeper.reported("c1", CameraState.OK, "", START)
+        keeper.looked(replace(look(5, State.STOCKED), calibration="c1-1", drift=drift))
+        turned = parse(CameraStatus, retained.messages.pop(topic))
+        keeper.looked(replace(look(10, State.STOCKED), calibration="c1-1", drift=drift))
+        assert topic not in retained.messages
+        keeper.looked(replace(look(15, State.STOCKED), calibration="c1-2"))
+        again = parse(CameraStatus, retained.messages[topic])
+        run(keeper, 20, 35, State.STOCKED)
+        named = {e.data.get("calibration") for e in events(outbox) if "changed" in e.type}
+    assert (turned.state, turned.detail) == (CameraState.OK, "turned by 12 px, which is corrected")
+    assert (turned.drift_px, turned.drift_since, turned.calibration) == (12.3, START, "c1-1")
+    assert (again.detail, again.drift_px, again.calibration) == ("", None, "c1-2")
+    assert named == {"c1-2"}
 
 
 def test_a_note_is_published_once(site: Site) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +26,7 @@ def turn_px(
     return np.array([right / FOCAL_PX, down / FOCAL_PX, np.deg2rad(roll_deg), np.log(zoom)])
 
 
+@lru_cache(maxsize=8)
 def shelf(seed: int = 1, *, labels: bool = True, same: bool = False) -> Image:
     """Five boards with products; ``same``: one product everywhere, ``labels``: on the boards."""
     random = np.random.default_rng(seed)
@@ -47,17 +50,23 @@ def shelf(seed: int = 1, *, labels: bool = True, same: bool = False) -> Image:
 def taken(scene: Image, turn: Turn | None = None, light: float = 1.0, seed: int = 5) -> Image:
     """What the camera takes of a scene 200 px larger than its picture on each side."""
     width, height = SIZE_PX
-    x, y = (np.arange(width) + 0.5) / width, (np.arange(height) + 0.5) / height
-    grid = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
-    rays = rays_of(LENS, grid)
+    rays = _rays()
     if turn is not None:
         before = np.column_stack([rays, np.ones(len(rays))]) @ np.linalg.inv(turn_matrix(turn)).T
         rays = before[:, :2] / before[:, 2:]
     at = (rays * FOCAL_PX + (width / 2 + 200, height / 2 + 200) - 0.5).astype(np.float32)
     maps = at.reshape(height, width, 2)
     picture = cv2.remap(scene, maps, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
-    noise = np.random.default_rng(seed).normal(0, 3, picture.shape)
+    noise = np.random.default_rng(seed).integers(-5, 6, (height, width, 1), dtype=np.int16)
     return np.clip(picture * light + noise, 0, 255).astype(np.uint8)
+
+
+@lru_cache(maxsize=1)
+def _rays() -> NDArray[np.float64]:
+    """The rays of all pixels."""
+    width, height = SIZE_PX
+    x, y = (np.arange(width) + 0.5) / width, (np.arange(height) + 0.5) / height
+    return rays_of(LENS, np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2))
 
 
 def shift_px(turn: Turn) -> NDArray[np.float64]:
