@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,7 @@ import yaml
 from browser import free_port, wait_until
 
 from central.children import Child, stop_all
-from simulator.site import write_site
-from simulator.source import open_source
+from simulator.site import demo_store, demo_view, write_site
 
 SEED = 7
 STOCKED, EMPTIED = 0.0, 45.0
@@ -62,11 +60,12 @@ class AskedStore:
 
     def show(self, at_secs: float) -> None:
         """Let the camera see the store as it is after so many seconds."""
-        source = open_source({"type": "simulator", "seed": SEED, "start": time.time() - at_secs})
+        store = demo_store(SEED)
+        picture = demo_view(store, "c1").picture(store.at(at_secs))
         folder = self.site / "looks"
         name = f"{len(list(folder.iterdir())):03d}.png"
         partial = folder / f".{name}"
-        cv2.imwrite(str(partial), source.grab()[0])
+        cv2.imwrite(str(partial), picture)
         partial.replace(folder / name)
 
     def start(self) -> None:
@@ -76,7 +75,7 @@ class AskedStore:
         config = str(self.folder / "central.yaml")
         central = Child("central", ["central", "--config", config], self.folder / "central.log")
         self.children.append(central)
-        wait_until(lambda: self._is_up(central), 60)
+        wait_until(lambda: self._is_up(central), 200)
         self.start_agent()
 
     def start_agent(self) -> None:
@@ -84,7 +83,7 @@ class AskedStore:
         site = str(self.site / "site.yaml")
         self.agent = Child("agent", ["run", "--site", site], self.folder / "agent.log")
         self.children.append(self.agent)
-        wait_until(lambda: self.states().get("b01/s3/p01") == "stocked", 150)
+        wait_until(lambda: self.states().get("b01/s3/p01") == "stocked", 300)
 
     def states(self) -> dict[str, str]:
         """The state of each slot by the center."""
