@@ -55,6 +55,7 @@ class Edge:
         self._sequence = 0
 
     def publish(self, topic: str, message: Message, retain: bool = False) -> None:
+        wait_until(self._client.is_connected, 60)  # the broker may have been away
         sent = self._client.publish(topic, message.to_json(), qos=1, retain=retain)
         sent.wait_for_publish(15)
 
