@@ -28,6 +28,7 @@ from central import migrating, tables
 from central.migrating import DatabaseError
 from shelf.settings import redact
 
+BACKENDS = ("sqlite", "postgresql")
 BUSY_TIMEOUT_MS = 5000
 
 MIGRATION_LOCK = 0x5E1F
@@ -63,6 +64,8 @@ class Database:
         shown = redact(url)
         try:
             made = _with_driver(make_url(url))
+            if made.get_backend_name() not in BACKENDS:
+                raise ArgumentError("sqlite:///FILE or postgresql://HOST/NAME")
             engine = create_engine(made, pool_pre_ping=True)
         except ImportError as error:
             hint = "; pip install 'shelfwatch[postgres]'" if "psycopg" in str(error) else ""
@@ -72,10 +75,6 @@ class Database:
         if engine.dialect.name == "sqlite":
             event.listen(engine, "connect", _prepare_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
-        elif engine.dialect.name != "postgresql":
-            raise DatabaseError(
-                f"{shown}: expected sqlite:/// or postgresql://, found {engine.dialect.name}"
-            )
         try:
             database = cls(engine)
             database._migrate(shown)
