@@ -196,10 +196,13 @@ class Looker:
         unsettled: Unsettled,
     ) -> Look:
         def visibility(box: BoxPx) -> float:
-            left, top, right, bottom = box
-            corners = rectifier.bay_from_rectified([(left, bottom), (right, top)])
-            in_picture = view.visible_share((*corners[0], *corners[1]))
-            return in_picture * (1.0 - unsettled(self._in_camera(box, rectifier)))
+            (in_camera,) = _in_camera([box], rectifier)
+            in_picture = 1.0
+            if not _is_inside(in_camera, view.size_px):
+                left, top, right, bottom = box
+                corners = rectifier.bay_from_rectified([(left, bottom), (right, top)])
+                in_picture = view.visible_share((*corners[0], *corners[1]))
+            return in_picture * (1.0 - unsettled(in_camera))
 
         reading = read_bay(
             observed,
@@ -210,13 +213,11 @@ class Looker:
         )
         fits = _fits(reading)
         fault = "" if fits else "the camera may have moved"
+        beside = [_box(observed.facings_xyxy_px[k]) for k in reading.unplanned]
         return Look(
-            tuple(self._in_camera_px(slot, rectifier, fault) for slot in reading.slots),
+            _in_camera_px(reading.slots, rectifier, fault),
             () if fits else (bay.number,),
-            tuple(
-                self._in_camera(_box(observed.facings_xyxy_px[k]), rectifier)
-                for k in reading.unplanned
-            ),
+            tuple(_in_camera(beside, rectifier)),
         )
 
     def _search(self, observed: Observed, unsettled: Unsettled) -> Look:
@@ -228,29 +229,39 @@ class Looker:
             unplanned=tuple(_box(observed.facings_xyxy_px[k]) for k in sorted(unplanned)),
         )
 
-    def _in_camera_px(self, slot: SlotReading, rectifier: Rectifier, fault: str) -> SlotReading:
-        """The reading with its boxes in the camera's picture; unknown when there is a fault."""
-        box = slot.box_xyxy_px
-        moved = replace(
-            slot,
-            box_xyxy_px=None if box is None else self._in_camera(box, rectifier),
-            found=tuple(
-                Found(item.sku, item.confidence, self._in_camera(item.box_xyxy_px, rectifier))
-                for item in slot.found
-            ),
-        )
-        if fault:
-            return replace(moved, state=State.UNKNOWN, confidence=0.0, reason=fault)
-        return moved
 
-    @staticmethod
-    def _in_camera(box: BoxPx, rectifier: Rectifier) -> BoxPx:
-        left, top, right, bottom = box
-        points = rectifier.image_from_rectified(
-            [(left, top), (right, top), (right, bottom), (left, bottom)]
-        )
-        low, high = np.nanmin(points, axis=0), np.nanmax(points, axis=0)
-        return (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
+def _in_camera_px(
+    slots: Sequence[SlotReading], rectifier: Rectifier, fault: str
+) -> tuple[SlotReading, ...]:
+    """The readings with their boxes in the camera's picture; unknown when there is a fault."""
+    places = [slot.box_xyxy_px for slot in slots if slot.box_xyxy_px is not None]
+    found = [item.box_xyxy_px for slot in slots for item in slot.found]
+    boxes = iter(_in_camera([*places, *found], rectifier))
+    place_of = {slot.slot: next(boxes) for slot in slots if slot.box_xyxy_px is not None}
+    moved = []
+    for slot in slots:
+        seen = tuple(Found(item.sku, item.confidence, next(boxes)) for item in slot.found)
+        slot = replace(slot, box_xyxy_px=place_of.get(slot.slot), found=seen)
+        if fault:
+            slot = replace(slot, state=State.UNKNOWN, confidence=0.0, reason=fault)
+        moved.append(slot)
+    return tuple(moved)
+
+
+def _in_camera(boxes: Sequence[BoxPx], rectifier: Rectifier) -> list[BoxPx]:
+    """The boxes in the camera's picture around boxes of the rectified one."""
+    if not boxes:
+        return []
+    left, top, right, bottom = np.array(boxes).T
+    corners = np.stack(((left, top), (right, top), (right, bottom), (left, bottom)), axis=0)
+    points = rectifier.image_from_rectified(corners.transpose(2, 0, 1).reshape(-1, 2))
+    low = np.nanmin(points.reshape(-1, 4, 2), axis=1)
+    high = np.nanmax(points.reshape(-1, 4, 2), axis=1)
+    return [_box(row) for row in np.hstack((low, high))]
+
+
+def _is_inside(box: BoxPx, size_px: tuple[int, int]) -> bool:
+    return box[0] >= 0 and box[1] >= 0 and box[2] <= size_px[0] and box[3] <= size_px[1]
 
 
 def _box(row: Floats) -> BoxPx:
