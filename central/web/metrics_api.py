@@ -127,7 +127,12 @@ class MetricsApi:
         regions: dict[tuple[str, str], dict[str, Any]] = {}
         for (tenant, site), region in sorted(self._grouping.regions.items()):
             if user.sees(Site(tenant, site)):
-                entry: dict[str, Any] = {"tenant": tenant, "id": region.id, "name": region.name, "sites": []}
+                entry: dict[str, Any] = {
+                    "tenant": tenant,
+                    "id": region.id,
+                    "name": region.name,
+                    "sites": [],
+                }
                 regions.setdefault((tenant, region.id), entry)["sites"].append(site)
         return {"regions": list(regions.values())}
 
