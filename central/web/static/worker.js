@@ -29,7 +29,9 @@ async function networkFirst(event) {
   event.waitUntil(fromNetwork.catch(() => {}));
   const known = (await cache.match(request)) ?? (await samePage(cache, request));
   if (!known) return fromNetwork;
-  return within(fromNetwork, PATIENCE_MS).catch(() => known);
+  // A proxy whose server is away answers for it, and is no better than silence.
+  const answer = within(fromNetwork, PATIENCE_MS).catch(() => known);
+  return answer.then((said) => (said.status >= 500 ? known : said));
 }
 
 // The start page has no query; the one that was kept names its store.
