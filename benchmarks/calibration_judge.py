@@ -23,6 +23,7 @@ from detector import Detector, Embedder, load_embedder, read_picture
 from edge_agent.match import Observed
 from edge_agent.observing import observe_picture
 from edge_agent.propose import PlanogramProposer
+from edge_agent.propose_score import GOOD_SLOT
 from edge_agent.recognise import Recogniser
 from shelf import Planogram, SlotId, load_planogram
 from simulator.package import package_of, packshot
@@ -68,7 +69,7 @@ class Tally:
                 self.slots[group] += len(visible)
                 self.placed[group] += sum(slot in right for slot in visible)
             for slot in bay.slots:
-                if slot.slot in visible and slot.confidence >= 0.8:
+                if slot.slot in visible and slot.confidence >= GOOD_SLOT:
                     self.sure[slot.slot in right] += 1
             wrong = sum(slot not in right for slot in visible) > WRONG_SLOTS * len(visible)
             self.green_wrong += wrong and bay.verdict is Verdict.GREEN

@@ -13,7 +13,7 @@ from math import erf, sqrt
 from calibration.verdict import Finding, Verdict, worst
 from edge_agent.propose_evidence import Evidence
 
-GOOD_SLOT = 0.8
+GOOD_SLOT = 0.9
 """A slot is in its place with at least this probability, or it is looked at."""
 
 QUARTER = 0.25
