@@ -21,6 +21,7 @@ from edge_agent.propose_search import view_of
 from edge_agent.recognise import Recogniser
 from edge_agent.slot_crops import slot_sheet, store_crops
 from shelf import PictureError, Planogram, load_planogram
+from simulator.days.stores import design_of
 from simulator.people import Person
 from simulator.site import demo_store, demo_view, write_site
 from simulator.store import StoreState
@@ -119,13 +120,11 @@ def test_a_shifted_calibration_is_judged_worse(site: Path, proposer: PlanogramPr
     assert proposer.judge(image, shifted).bay(1).verdict is not Verdict.GREEN
 
 
-def test_another_bays_planogram_is_refused(
-    site: Path, planogram: Planogram, detector: Detector
-) -> None:
-    """The picture of bay 1 is no place for bay 2, even without a catalogue."""
-    image = picture(site)
-    proposal = PlanogramProposer(planogram, detector, bays=[2]).propose([image])
-    assert proposal.bay(2).verdict is Verdict.RED
+def test_another_stores_planogram_is_never_green(site: Path, detector: Detector) -> None:
+    """The picture of one store is no place for another's bay, even without a catalogue."""
+    other = design_of(3).planogram
+    proposal = PlanogramProposer(other, detector).propose([picture(site)])
+    assert Verdict.GREEN not in {bay.verdict for bay in proposal.bays}
 
 
 def test_people_do_not_stay_in_the_median() -> None:
@@ -192,7 +191,6 @@ def test_the_command_writes_a_file_and_keeps_the_old(site: Path, tmp_path: Path)
         ({"--photo": "black.png"}, 1, "too dark"),
         ({"--photo": "blurred.png"}, 1, "blurred"),
         ({"--bay": "9"}, 2, "expected a bay of planogram"),
-        ({"--bay": "2"}, 1, "no bay that may be used"),
         ({"--corners": "300,100 900,110 290,640 920,650"}, 2, "lines that cross"),
         ({"--corners": "300,100 900"}, 2, "four points like"),
         ({"--strip": "2-700"}, 2, "number:x,y"),
