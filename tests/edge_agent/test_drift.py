@@ -147,7 +147,7 @@ def test_a_reference_is_made_of_settled_parts_only() -> None:
         assert secs < 1800
     (reference,) = made
     assert not reference.known[:60, :106].any()
-    assert reference.known[60:].all()
+    assert reference.known[70:].all()
     empty = Reference.of(taken(shelf()), LENS, MARKS_UV)
     apart = np.abs(reference.grey.astype(int) - empty.grey)[reference.known]
     assert np.percentile(apart, 99) < 20
