@@ -44,7 +44,8 @@ class Browser:
             "binary": CHROMIUM,
             "args": [*ARGUMENTS, f"--user-data-dir={profile}"],
         }
-        wanted = {"browserName": "chrome", "goog:chromeOptions": options}
+        timeouts = {"script": 120_000}
+        wanted = {"browserName": "chrome", "goog:chromeOptions": options, "timeouts": timeouts}
         answer = self._send("", {"capabilities": {"alwaysMatch": wanted}})
         self._session = f"/{answer['sessionId']}"
 
@@ -200,7 +201,7 @@ def running_browser(folder: Path) -> Iterator[Browser]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=150) as client:
 
             def is_ready() -> bool:
                 try:
