@@ -32,10 +32,11 @@ from typing import TypeVar
 import cv2
 from events_cause import Mistake, by_cause, mistakes
 from events_days import DEVELOPMENT, JUDGING, Course, days_of, tape_of, world_of
+from events_figures import figures
 from events_judge import AS_IS, RULES, WORSE, Variant, judge, pace_of
 from events_noise import NoiseCounts, NoiseRates, count_noise
 from events_picture import draw_look
-from events_score import Score, figures, score
+from events_score import Score, score
 from events_tape import CameraDay
 from measuring import write_record
 from rich.console import Console

@@ -14,8 +14,9 @@ import numpy as np
 from events_days import World
 from events_judge import Judged, pace_of
 from events_noise import NEAR_IOU, SAME_IOU, overlaps, true_fronts
+from events_play import Player
 from events_score import MIN_VISIBLE, MOVED_PX, Alert, Met, Outcome, Score
-from events_tape import USUAL, Player, TapedLook
+from events_tape import USUAL, TapedLook
 
 from shelf import SlotId, SlotReading, State
 

@@ -11,18 +11,9 @@ from unittest import mock
 import numpy as np
 from events_days import World, blank_frames, run
 from events_noise import NoiseRates, noisy
+from events_play import Distort, Player, PlayingLooker, playing
 from events_score import Pace, Told
-from events_tape import (
-    UNREGISTERED,
-    USUAL,
-    CameraDay,
-    Distort,
-    Player,
-    PlayingLooker,
-    Tape,
-    TapedLook,
-    playing,
-)
+from events_tape import UNREGISTERED, USUAL, CameraDay, Tape, TapedLook
 
 from edge_agent.ledger import Change
 from edge_agent.look import Seen

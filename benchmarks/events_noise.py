@@ -12,7 +12,8 @@ from hashlib import sha256
 
 import numpy as np
 from events_days import World
-from events_tape import USUAL, PlayingLooker, Tape, TapedLook
+from events_play import PlayingLooker
+from events_tape import USUAL, Tape, TapedLook
 from numpy.typing import NDArray
 
 from detector.boxes import iou_matrix

@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 import pytest
-from events_score import Outcome, Pace, Score, Told, figures, score
+from events_figures import figures
+from events_score import Outcome, Pace, Score, Told, score
 
 from shelf import SlotId, State
 from simulator.days import CameraSpan, SlotFacts, SlotSpan, Truth

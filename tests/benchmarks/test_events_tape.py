@@ -11,14 +11,13 @@ from events_cause import mistakes
 from events_days import Course, World, seeing_code, shipped, world_of
 from events_judge import AS_IS, RULES, WORSE, Variant, judge, pace_of
 from events_noise import NoiseRates, count_noise, overlaps, true_fronts
+from events_play import Player, PlayingLooker
 from events_score import Outcome, score
 from events_tape import (
     GATES,
     TRACKS,
     USUAL,
     CameraDay,
-    Player,
-    PlayingLooker,
     PrintAnswers,
     Tape,
     TapedLook,
