@@ -6,8 +6,6 @@ from collections.abc import Callable
 
 from browser import Browser, wait_until
 
-PATIENCE_SECS = 90.0
-
 SCORED = "return document.querySelector('#score [data-verdict]:not([data-verdict=\"\"])')"
 KEYS = {"ArrowRight": 39, "ArrowLeft": 37, "ArrowUp": 38, "ArrowDown": 40, "z": 90, "Tab": 9}
 
@@ -15,8 +13,9 @@ KEYS = {"ArrowRight": 39, "ArrowLeft": 37, "ArrowUp": 38, "ArrowDown": 40, "z": 
 class Window:
     """The page of one camera; ``interactions`` counts taps, drags and keys."""
 
-    def __init__(self, browser: Browser) -> None:
+    def __init__(self, browser: Browser, patience_secs: float = 90.0) -> None:
         self.browser = browser
+        self._patience_secs = patience_secs
         self.interactions = 0
 
     def enter(self, link: str, name: str) -> None:
@@ -29,23 +28,25 @@ class Window:
 
     def wait(self, text: str, *arguments: object) -> object:
         """Return what a function body returns as soon as that is true, however slow the machine."""
-        return self.browser.wait_for(text, *arguments, timeout_secs=PATIENCE_SECS)
+        return self.browser.wait_for(text, *arguments, timeout_secs=self._patience_secs)
 
     def wait_until(self, is_true: Callable[[], object]) -> None:
         """Return as soon as ``is_true`` says so."""
-        wait_until(is_true, PATIENCE_SECS)
+        wait_until(is_true, self._patience_secs)
 
     def tap(self, selector: str) -> None:
-        """Tap the middle of the first match, which must be on top there."""
+        """Tap the middle of the first match, once it can be tapped and nothing lies over it."""
         self.interactions += 1
         self.wait(
             "const e = document.querySelector(arguments[0]);"
-            "return e && !e.disabled && !e.closest('[hidden]')",
+            "if (!e || e.disabled || e.closest('[hidden]')) return false;"
+            "e.scrollIntoView({block: 'center', behavior: 'instant'});"
+            "const b = e.getBoundingClientRect();"
+            "const top = document.elementFromPoint(b.x + b.width / 2, b.y + b.height / 2);"
+            "if (!e.contains(top)) return false;"
+            "e.click(); return true",
             selector,
         )
-        x, y = self.middle(selector)
-        self._mouse("mousePressed", x, y)
-        self._mouse("mouseReleased", x, y)
 
     def middle(self, selector: str) -> tuple[float, float]:
         """Scroll the first match into view and return its middle in CSS px."""
