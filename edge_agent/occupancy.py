@@ -229,11 +229,14 @@ def observe(
 
 
 def age(memory: SlotMemory, rules: Rules, now_secs: float, now_utc: datetime) -> SlotMemory:
-    """Return the memory after time has passed without a look: unseen for long is unknown."""
+    """Return the memory after time has passed without a look: unseen for long is unknown.
+
+    It is so since the last look that could read the slot: nothing was known in between.
+    """
     unseen = now_secs - memory.last_seen_secs
     if unseen < rules.stale_secs:
         return memory
-    return forget(memory, now_utc, f"not seen for {unseen:.0f} s")
+    return forget(memory, memory.last_seen_utc, f"not seen for {unseen:.0f} s")
 
 
 def forget(memory: SlotMemory, now_utc: datetime, reason: str) -> SlotMemory:

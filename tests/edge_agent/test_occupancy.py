@@ -155,6 +155,7 @@ def test_an_unseen_slot_becomes_unknown_with_the_reason() -> None:
     held = run(STOCKED + every(5, 25, 125, State.UNKNOWN)).held
     assert (held.state, held.previous) == (State.UNKNOWN, State.STOCKED)
     assert held.reason == "not seen for 100 s"
+    assert held.since_utc == START + timedelta(seconds=STOCKED[-1][0])
 
 
 def test_another_foreign_product_is_another_state() -> None:
