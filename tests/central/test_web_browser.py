@@ -17,6 +17,7 @@ from shelf.wire import SlotEvidence
 from tests.axe import grave_faults
 
 pytestmark = [
+    pytest.mark.timeout(600),
     pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None or DRIVER is None, reason=ABSENT),
 ]
