@@ -38,8 +38,8 @@ pytestmark = [
     pytest.mark.skipif(MOSQUITTO is None, reason="needs mosquitto (Debian: mosquitto)"),
 ]
 
-FULL_SECS, EMPTY_SECS, FILLED_SECS = 2.0, 20.0, 132.0
-"""When b01/s2/p01 of the demo store is full, empty, and filled again."""
+FULL_SECS, EMPTY_SECS, FILLED_SECS = 2.0, 20.0, 180.0
+"""When b01/s2/p01 of the demo store is full, empty, and filled again, with nobody before it."""
 
 
 class CalmShop(Shop):
