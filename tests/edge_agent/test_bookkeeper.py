@@ -252,7 +252,7 @@ def test_a_late_look_does_not_make_a_lost_camera_ok(site: Site) -> None:
 
 
 def test_a_picture_waits_until_nobody_stands_there(site: Site) -> None:
-    """The change is told at once; its picture follows from the first look without motion in the slot."""
+    """The change is told at once; its picture follows from the first look without motion."""
     with open_outbox(site) as outbox:
         keeper = books(site, outbox, Retained())
         run(keeper, 0, 30, State.STOCKED)
