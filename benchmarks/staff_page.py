@@ -225,7 +225,9 @@ def picture(seed: int) -> str:
     rng = np.random.default_rng(seed % 1000)
     noise = rng.integers(0, 255, (45, 60, 3), dtype=np.uint8)
     image = cv2.resize(noise, (480, 360), interpolation=cv2.INTER_CUBIC)
-    return base64.b64encode(cv2.imencode(".jpg", image)[1].tobytes()).decode()
+    return base64.b64encode(
+        cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 80])[1].tobytes()
+    ).decode()
 
 
 def open_alerts(store: Store) -> list[object]:
