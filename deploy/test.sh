@@ -42,4 +42,5 @@ run ruff format --check .
 run mypy
 run lint-imports
 run python -m shelf.schema --check configs/schema
-run pytest "$@"
+# Two at a time: most wait for brokers, browsers and agents. A file stays together.
+run pytest -n 2 --dist loadfile "$@"
