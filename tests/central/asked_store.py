@@ -88,7 +88,7 @@ class AskedStore:
     def states(self) -> dict[str, str]:
         """The state of each slot by the center."""
         slots = httpx.get(f"{self.url}/api/slots.json").json()["slots"]
-        return {slot["slot"]: slot["state"] for slot in slots}
+        return {slot["slot"].removeprefix("a12/"): slot["state"] for slot in slots}
 
     def get(self, path: str) -> httpx.Response:
         return httpx.get(f"{self.url}{path}", timeout=40)
