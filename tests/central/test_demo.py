@@ -46,7 +46,7 @@ SITE = {
 CAMERAS_URL = "http://127.0.0.1:1903/"
 SERVED = {"type": "http", "url": f"{CAMERAS_URL}c1.jpg"}
 
-AGENT_LIMIT_BYTES = 550 * 1000 * 1000
+AGENT_LIMIT_BYTES = 500 * 1000 * 1000
 """What an agent with two cameras of 1600x1200 may hold resident."""
 
 

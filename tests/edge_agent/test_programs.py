@@ -133,7 +133,8 @@ def test_audit_with_a_calibration_names_strangers(store: Path, tmp_path: Path) -
     photo = sorted((tmp_path / "s" / "frames" / "c1").iterdir())[0]
     planogram = tmp_path / "fewer.csv"
     lines = (store / "planograms" / "a12.csv").read_text().splitlines()
-    planogram.write_text("\n".join(line for line in lines if not line.startswith("1,2,")) + "\n")
+    kept = [line for line in lines if not line.startswith(("1,2,", "1,3,"))]
+    planogram.write_text("\n".join(kept) + "\n")
     done = shelfwatch(
         *("audit", photo, "--planogram", planogram, "--json", "-"),
         *("--calibration", store / "calibration" / "c1.yaml"),
@@ -141,7 +142,7 @@ def test_audit_with_a_calibration_names_strangers(store: Path, tmp_path: Path) -
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert result["summary"]["stocked"] > 5
-    assert len(result["unplanned"]) >= 4
+    assert len(result["unplanned"]) > 5
 
 
 @pytest.mark.parametrize(
