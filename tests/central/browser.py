@@ -33,6 +33,8 @@ ARGUMENTS = (
 
 LAPTOP = (1280, 800)
 PHONE = (390, 844)
+TAP_PAUSE_SECS = 0.6
+"""Nobody aims again in less; a page may take a faster second tap for a mistake."""
 
 
 class Browser:
@@ -48,6 +50,7 @@ class Browser:
         wanted = {"browserName": "chrome", "goog:chromeOptions": options, "timeouts": timeouts}
         answer = self._send("", {"capabilities": {"alwaysMatch": wanted}})
         self._session = f"/{answer['sessionId']}"
+        self._last_tap_secs = 0.0
 
     def _send(self, path: str, body: dict[str, Any]) -> Any:
         answer = self._client.post(f"/session{path}", json=body)
@@ -101,7 +104,8 @@ class Browser:
         )
 
     def tap(self, selector: str) -> None:
-        """Tap the middle of the first visible match with a finger or a mouse."""
+        """Tap the middle of the first visible match, not sooner than a person would."""
+        time.sleep(max(0.0, self._last_tap_secs + TAP_PAUSE_SECS - time.monotonic()))
         place = self.wait_for(
             "const found = [...document.querySelectorAll(arguments[0])].find((e) => e.offsetParent"
             " || e.getClientRects().length);"
@@ -115,6 +119,7 @@ class Browser:
             self.devtools(
                 "Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **place
             )
+        self._last_tap_secs = time.monotonic()
 
     def resize(self, size: tuple[int, int], scale: float = 1.0) -> None:
         """Give the page a size; one narrower than 500 px is a phone with touch."""
