@@ -1,7 +1,7 @@
 """From what speaks for a bay's place to green, amber or red, and the reason in words.
 
 Thresholds were set on simulated stores 0-49, with planograms of other stores as what is wrong,
-and are not tuned on what `benchmarks/calibration.py` judges with.
+and are not tuned on what `benchmarks/proposal.py` judges with.
 """
 
 from __future__ import annotations

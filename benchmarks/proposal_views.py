@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from shelf import Planogram, SlotId
 from simulator.days.stock import unit_of
-from simulator.days.stores import design_of
+from simulator.days.stores import StoreDesign, design_of
 from simulator.geometry import Camera
 from simulator.layout import BayPlace, FacingId, all_facings
 from simulator.obstacles import Obstacle, ObstacleKind, obstacle_sprite
@@ -60,10 +60,7 @@ def simulated_view(number: int) -> SimulatedView:
     """Return the view of this number, always the same."""
     random = np.random.default_rng(seed_of("calibration view", number))
     store = design_of(number)
-    count = len(store.planogram.bays)
-    first = int(random.integers(0, count))
-    last = min(count, first + int(random.choice([1, 2], p=[0.65, 0.35])))
-    watched = store.places[first:last]
+    watched = _watched(random, store)
     camera, angle = _camera(random, watched)
     film = next(iter(store.films.values()))
     shop = _Shop(number, store.places)
@@ -71,15 +68,12 @@ def simulated_view(number: int) -> SimulatedView:
     stocked = float(random.uniform(0.6, 1.0))
     state = _state(random, store.places, stocked, watched)
     picture = view.picture(state)
-    planogram = Planogram(
-        store.planogram.id, store.planogram.version, tuple(place.bay for place in watched)
-    )
     seen, free = _visible(camera, state, watched)
     shown = [1 - free[slot] / seen[slot] for slot in seen if seen[slot] > 0.3]
     return SimulatedView(
         number=number,
         image_bgr=picture,
-        planogram=planogram,
+        planogram=_planogram(store, watched),
         slots_px={
             slot: camera.picture_px(corners) + 0.5
             for slot, corners in slot_corners_mm(watched).items()
@@ -93,6 +87,25 @@ def simulated_view(number: int) -> SimulatedView:
         stocked=stocked,
         covered=float(np.mean(shown)) if shown else 0.0,
     )
+
+
+def watched_planogram(number: int) -> Planogram:
+    """Return the planogram of the view of this number, without drawing it."""
+    store = design_of(number)
+    random = np.random.default_rng(seed_of("calibration view", number))
+    return _planogram(store, _watched(random, store))
+
+
+def _watched(random: np.random.Generator, store: StoreDesign) -> tuple[BayPlace, ...]:
+    count = len(store.planogram.bays)
+    first = int(random.integers(0, count))
+    last = min(count, first + int(random.choice([1, 2], p=[0.65, 0.35])))
+    return store.places[first:last]
+
+
+def _planogram(store: StoreDesign, watched: tuple[BayPlace, ...]) -> Planogram:
+    bays = tuple(place.bay for place in watched)
+    return Planogram(store.planogram.id, store.planogram.version, bays)
 
 
 @dataclass(frozen=True, slots=True)

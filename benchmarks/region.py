@@ -1,6 +1,6 @@
 """How many events central takes: from the broker to a committed row and the node's watermark.
 
-``python benchmarks/central.py [--quick] [--json OUT]``. Nodes of several stores have left their
+``python benchmarks/region.py [--quick] [--json OUT]``. Nodes of several stores have left their
 events at a real broker while the collector was away; the time runs from its start until every
 node has been told that all of its events are committed. One event in four begins or ends a
 problem, which the alert engine takes in the same transaction. Then the figures are brought up to
@@ -73,7 +73,7 @@ def main() -> None:
         "load": round(os.getloadavg()[0], 1),
         "python": platform.python_version(),
         "versions": ", ".join(f"{n} {version(n)}" for n in ("sqlalchemy", "psycopg", "paho-mqtt")),
-        "command": " ".join(["python", "benchmarks/central.py", *sys.argv[1:]]),
+        "command": " ".join(["python", "benchmarks/region.py", *sys.argv[1:]]),
     }
     for key, value in figures.items():
         print(f"{key:32} {value}")
