@@ -16,7 +16,7 @@ from central.web.app import STATIC, make_app
 from central.web.language import ENGLISH, LANGUAGES, preferred
 
 WEB = Path(language.__file__).parent
-TEMPLATES = sorted((WEB / "templates").glob("*.html"))
+TEMPLATES = sorted((WEB / "templates").rglob("*.html"))
 SPOKEN = ("alt", "aria-label", "placeholder", "title", "content")
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 ASKED = re.compile(r"""\bt(?:\.html)?\(\s*["']([a-z_.]+)["']""")
@@ -68,7 +68,7 @@ def test_a_language_has_every_text_and_every_value_in_it(code: str) -> None:
 
 def asked_keys() -> Iterator[tuple[str, str]]:
     """Yield each key that templates, modules and scripts ask for, with the file."""
-    for path in (*TEMPLATES, *WEB.glob("*.py"), *STATIC.glob("*.js")):
+    for path in (*TEMPLATES, *WEB.rglob("*.py"), *STATIC.rglob("*.js")):
         text = path.read_text(encoding="utf-8")
         prefix = language.FOR_SCRIPTS if path.suffix == ".js" else ""
         for key in ASKED.findall(text):
@@ -92,7 +92,7 @@ def test_every_text_that_is_asked_for_exists() -> None:
 def test_every_text_is_asked_for() -> None:
     """What nobody says any more need not be translated."""
     asked = {key for _, key in asked_keys()}
-    files = (*TEMPLATES, *WEB.glob("*.py"), *STATIC.glob("*.js"))
+    files = (*TEMPLATES, *WEB.rglob("*.py"), *STATIC.rglob("*.js"))
     source = "".join(path.read_text(encoding="utf-8") for path in files)
     for key in ENGLISH.table:
         stem = re.sub(r"\.(one|other)$", "", key)
