@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Column, Float, Index, Integer, LargeBinary, Table
+from sqlalchemy import JSON, BigInteger, Column, Float, Index, Integer, LargeBinary, String, Table
 
 from central.tables.columns import key, metadata, text, time
 
@@ -95,8 +95,27 @@ cameras = Table(
     time("time_utc"),
     text("detail"),
     Column("calibration_score", Float),
+    text("calibration", nullable=True),
+    Column("drift_px", Float),
+    time("drift_since_utc", nullable=True),
 )
 """What each camera's looks are worth, as its node last said."""
+
+node_health = Table(
+    "node_health",
+    metadata,
+    key("tenant"),
+    key("site"),
+    key("node"),
+    time("time_utc"),
+    Column("outbox_events", BigInteger, nullable=False),
+    Column("outbox_bytes", BigInteger, nullable=False),
+    time("outbox_oldest_utc", nullable=True),
+    Column("dropped_events", BigInteger, nullable=False),
+    Column("cameras", JSON, nullable=False),
+    Column("planograms", JSON, nullable=False),
+)
+"""How each node last said that it is: `shelf.node_health.NodeHealth`, by the time of arrival."""
 
 dead_letters = Table(
     "dead_letters",
@@ -109,6 +128,30 @@ dead_letters = Table(
     text("source", nullable=True),
     Column("epoch", BigInteger),
     Column("sequence", BigInteger),
+    Column("kind", String, nullable=False, default="invalid"),
+    Column("size_bytes", BigInteger, nullable=False, default=0),
+    time("read_again_utc", nullable=True),
     Index("dead_letters_by_sequence", "source", "epoch", "sequence"),
 )
-"""Messages that are not what they should be; ``source`` to ``sequence`` where readable."""
+"""Messages that are not what they should be; ``source`` to ``sequence`` where readable.
+
+``payload`` is no more than the beginning where ``size_bytes`` says that it was larger."""
+
+digests = Table(
+    "digests",
+    metadata,
+    key("digest"),
+    key("period"),
+    key("channel"),
+    text("state"),
+    text("title"),
+    text("body"),
+    text("html"),
+    time("created_utc"),
+    time("next_utc"),
+    Column("attempts", Integer, nullable=False),
+    text("error", nullable=True),
+    time("ended_utc", nullable=True),
+    Index("digests_by_time", "state", "next_utc"),
+)
+"""One digest of one period to one address: ``queued``, ``sent`` or ``dead``; written once."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Table
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table
 
 from central.tables.columns import UtcTime, key, metadata, number, text, time
 
@@ -73,6 +73,36 @@ slot_hours = Table(
 )
 """How long each slot was in which state, by hour of the store's clock; derived."""
 
+slot_days = Table(
+    "slot_days",
+    metadata,
+    Column("place", BigInteger, primary_key=True, autoincrement=False),
+    key("day"),
+    key("sku"),
+    Column("stocked_ms", BigInteger, nullable=False),
+    Column("low_ms", BigInteger, nullable=False),
+    Column("out_of_stock_ms", BigInteger, nullable=False),
+    Column("misplaced_ms", BigInteger, nullable=False),
+    Column("unknown_ms", BigInteger, nullable=False),
+    Index("slot_days_by_day", "day"),
+)
+"""The sums of `slot_hours` by the day (``2026-11-21``) of the store's clock; derived."""
+
+site_days = Table(
+    "site_days",
+    metadata,
+    key("tenant"),
+    key("site"),
+    key("day"),
+    Column("rows", Integer, nullable=False),
+    Column("by_hour", LargeBinary, nullable=False),
+    Column("detected", LargeBinary, nullable=False),
+    Column("restocked", LargeBinary, nullable=False),
+    Index("site_days_by_day", "day"),
+)
+"""All that was counted in a store on a day of its clock, packed (`central.metrics.days`);
+``rows`` is how many rows of `slot_days` it has. Derived."""
+
 metric_sites = Table(
     "metric_sites",
     metadata,
@@ -90,3 +120,12 @@ metrics_due = Table(
     time("from_utc", nullable=True),
 )
 """Slots of which something new was told; ``from_utc`` where hours after it may differ, too."""
+
+days_due = Table(
+    "days_due",
+    metadata,
+    key("tenant"),
+    key("site"),
+    Column("moment_utc", UtcTime, primary_key=True),
+)
+"""Sites whose day around a time is to be summed again."""
