@@ -162,7 +162,9 @@ class Desk:
         if not is_same:
             detail = "this action id was used for something else"
             return answer_to(action, ActionOutcome.INVALID, detail)
-        return answer_to(action, ActionOutcome(stored.outcome), stored.detail)
+        outcome = ActionOutcome(stored.outcome)
+        by = _holder_of(connection, action.alert) if outcome is ActionOutcome.TAKEN else None
+        return answer_to(action, outcome, stored.detail, by)
 
     def _advance_site(
         self,
@@ -215,6 +217,12 @@ class Desk:
             pushes = [_push_row(key, push) for push in result.pushes]
             connection.execute(tables.pushes.insert(), pushes)
         self._known[key] = (version, result.state)
+
+
+def _holder_of(connection: Connection, alert: str) -> str | None:
+    wanted = select(tables.alerts.c.by).where(tables.alerts.c.alert == alert)
+    holder: str | None = connection.execute(wanted).scalar_one_or_none()
+    return holder
 
 
 def _due_sites(now: datetime) -> Select[Any]:

@@ -277,12 +277,16 @@ class ActionOutcome(StrEnum):
 
 
 class StaffAnswer(Message):
-    """The answer to one `StaffAction`; ``detail`` says why, for a person."""
+    """The answer to one `StaffAction`; ``detail`` says why, for a person.
+
+    ``by`` is who has the alert, where the outcome is that somebody else has it.
+    """
 
     action: str
     alert: str
     outcome: ActionOutcome
     detail: str = ""
+    by: str | None = None
 
 
 MESSAGES: dict[str, type[Message]] = {

@@ -53,12 +53,17 @@ def take_action(journal: Journal, acted: Acted) -> None:
         outcome, detail = _wrong_alarm(journal, alert, acted)
     else:
         outcome, detail = _answer(journal, alert, acted)
-    journal.result.answers.append(answer_to(action, outcome, detail))
+    holder = alert.by if alert and outcome is ActionOutcome.TAKEN else None
+    journal.result.answers.append(answer_to(action, outcome, detail, holder))
 
 
-def answer_to(action: StaffAction, outcome: ActionOutcome, detail: str = "") -> StaffAnswer:
-    """Return the answer to an action."""
-    return StaffAnswer(action=action.action, alert=action.alert, outcome=outcome, detail=detail)
+def answer_to(
+    action: StaffAction, outcome: ActionOutcome, detail: str = "", by: str | None = None
+) -> StaffAnswer:
+    """Return the answer to an action; ``by`` has the alert instead of who asks."""
+    return StaffAnswer(
+        action=action.action, alert=action.alert, outcome=outcome, detail=detail, by=by
+    )
 
 
 def closed_in_words(alert: Alert, zone: tzinfo) -> str:

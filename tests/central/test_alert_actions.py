@@ -100,6 +100,7 @@ def test_two_claims_at_once_have_one_winner(shop: Shop) -> None:
         ActionOutcome.TAKEN,
         "claimed by anna since 09:00",
     )
+    assert second.by == "anna"
     assert shop.act(ActionKind.CLAIM, "anna").outcome is ActionOutcome.UNCHANGED
     assert shop.at().by == "anna"
 

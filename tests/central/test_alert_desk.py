@@ -151,6 +151,16 @@ def test_two_who_claim_at_once_are_told_apart(database: Database, desk: Desk) ->
     assert life(database) == ["opened", "claimed"]
 
 
+def test_who_asks_again_is_told_who_has_it(database: Database, desk: Desk) -> None:
+    """The answer got lost on its way to ben: the second one names anna as well."""
+    take(database, desk, sighting(State.LOW))
+    act(database, desk, action(1, ActionKind.CLAIM))
+    with database.write() as connection:
+        asked = [action(2, ActionKind.CLAIM)]
+        answers = desk.act(connection, Actor("ben"), asked * 2, START + MINUTE).answers
+    assert [(said.outcome, said.by) for said in answers] == [(ActionOutcome.TAKEN, "anna")] * 2
+
+
 def test_an_action_id_stands_for_one_action(database: Database, desk: Desk) -> None:
     """Used for something else, or by somebody else, it is refused."""
     take(database, desk, sighting(State.LOW))

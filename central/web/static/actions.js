@@ -17,7 +17,7 @@ const inFlight = new Set();
 let isSending = false;
 let isLoggedOut = false;
 let batchSize = BATCH;
-let lastTap = 0;
+let lastTap = -Infinity;
 let count = 0;
 let retry = null;
 
@@ -161,16 +161,14 @@ function takeBack(entry) {
 
 // Sending
 
-function answered(entry, outcome) {
+function answered(entry, outcome, by) {
   localStorage.removeItem(entry.key);
   const item = itemOf(entry.alert);
   if (outcome === "applied" || outcome === "unchanged") {
     if (entry.kind === "undo") note(t("undone", { name: entry.name }));
   } else {
     forget(entry.action);
-    const by = item?.dataset.by;
-    const isTaken = outcome === "taken" && by && by !== body.dataset.user;
-    const why = isTaken ? t("outcome.taken.by", { by }) : t(`outcome.${outcome}`);
+    const why = by ? t("outcome.taken.by", { by }) : t(`outcome.${outcome}`);
     note(t("refused", { action: entry.label, name: entry.name, why }), { isFault: true });
   }
   if (item) decorate(item);
@@ -208,8 +206,11 @@ async function sendSome(entries) {
   const answer = await post(entries);
   if (answer.ok) {
     const { answers } = await answer.json();
-    const outcomes = new Map(answers.map((said) => [said.action, said.outcome]));
-    for (const entry of entries) answered(entry, outcomes.get(entry.action) ?? "rejected");
+    const said = new Map(answers.map((one) => [one.action, one]));
+    for (const entry of entries) {
+      const { outcome, by } = said.get(entry.action) ?? { outcome: "rejected" };
+      answered(entry, outcome, by);
+    }
     isLoggedOut = false;
     return 0;
   }
