@@ -124,19 +124,30 @@ def _bay(bay: BayProposal, view: SimulatedView) -> JudgedBay:
 def real_bay() -> dict[str, float]:
     """Return how many slots of the real bay sit on a product or a gap; empty where it is absent.
 
-    Another system's recognition says where the products are.
+    Another system's recognition says where the products are. With a catalogue and without.
     """
     if not (BAY / "shelf.jpg").exists():
         return {}
-    planogram = load_planogram(BAY / "planogram.json")
-    proposal = PlanogramProposer(planogram, Detector.load()).propose(
-        [read_picture(BAY / "shelf.jpg")]
-    )
+    planogram, detector = load_planogram(BAY / "planogram.json"), Detector.load()
+    image = read_picture(BAY / "shelf.jpg")
     known = json.loads((BAY / "recognition.json").read_text(encoding="utf-8"))
     facings = np.array([_box(item["boundingBox"]) for item in known["products"]])
+    figures: dict[str, float] = {}
+    for name, recogniser in (
+        ("real", Recogniser.load(BAY / "catalog", planogram)),
+        ("no_catalogue_real", None),
+    ):
+        (bay,) = PlanogramProposer(planogram, detector, recogniser).propose([image]).bays
+        counts = _sits_on(bay, facings) | {"is_green": bay.verdict is Verdict.GREEN}
+        figures |= {f"{name}_{what}": float(count) for what, count in counts.items()}
+    return figures
+
+
+def _sits_on(bay: BayProposal, facings: Floats) -> dict[str, int]:
+    """Return on what the slots sit: a facing (n,4) of their own, a gap, another slot's facing."""
     count: Counter[str] = Counter()
     groups: dict[int, list[SlotId]] = defaultdict(list)
-    for slot in proposal.bays[0].slots:
+    for slot in bay.slots:
         corners = np.array(slot.corners_px)
         low, high = corners.min(axis=0), corners.max(axis=0)
         inside = np.minimum(facings[:, 2:], high) - np.maximum(facings[:, :2], low)
@@ -149,11 +160,10 @@ def real_bay() -> dict[str, float]:
             groups[best].append(slot.slot)
     doubled = sum(len(slots) - 1 for slots in groups.values())
     return {
-        "real_slots": len(proposal.bays[0].slots),
-        "real_slots_on_own_facing": count["facing"] - doubled,
-        "real_slots_on_gap": count["gap"],
-        "real_slots_on_anothers_facing": doubled,
-        "real_is_green": float(proposal.bays[0].verdict is Verdict.GREEN),
+        "slots": len(bay.slots),
+        "slots_on_own_facing": count["facing"] - doubled,
+        "slots_on_gap": count["gap"],
+        "slots_on_anothers_facing": doubled,
     }
 
 

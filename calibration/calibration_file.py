@@ -140,32 +140,28 @@ class BayCalibration(Settings):
     def adjusted(self, bay: Bay) -> Bay:
         """Return the planned ``bay`` with its boards and slots where they were found.
 
-        For a bay with ``size_mm``, what is not placed keeps its share of the bay's width.
+        For a bay with ``size_mm``, what is not placed keeps its share of the bay's width, and
+        the heights of boards that were not found are estimates.
         """
         if self.size_mm is not None:
             bay = _resized(bay, self.size_mm)
-        boards = {(board.shelf, board.planned_y_mm): board.y_mm for board in self.boards}
         places = {place.slot: place for place in self.places}
-        if not (boards or places):
+        if not (self.boards or places):
             return bay
-        return replace(
-            bay,
-            shelves=tuple(
-                replace(
-                    shelf,
-                    y_mm=next(
-                        (
-                            y_mm
-                            for (number, planned), y_mm in boards.items()
-                            if number == shelf.number and abs(planned - shelf.y_mm) < SAME_MM
-                        ),
-                        shelf.y_mm,
-                    ),
-                    slots=tuple(_placed(slot, places.get(str(slot.id))) for slot in shelf.slots),
-                )
-                for shelf in bay.shelves
-            ),
+        shelves = tuple(
+            replace(
+                self._on_its_board(shelf),
+                slots=tuple(_placed(slot, places.get(str(slot.id))) for slot in shelf.slots),
+            )
+            for shelf in bay.shelves
         )
+        return replace(bay, shelves=shelves)
+
+    def _on_its_board(self, shelf: Shelf) -> Shelf:
+        for board in self.boards:
+            if board.shelf == shelf.number and abs(board.planned_y_mm - shelf.y_mm) < SAME_MM:
+                return replace(shelf, y_mm=board.y_mm, y_is_given=True)
+        return shelf
 
 
 def _resized(bay: Bay, size: BaySize) -> Bay:
@@ -187,6 +183,7 @@ def _resized(bay: Bay, size: BaySize) -> Bay:
             y_mm=shelf.y_mm * tall,
             height_mm=shelf.height_mm * tall,
             slots=tuple(slots_of(shelf)),
+            y_is_given=False,
         )
         for shelf in bay.shelves
     )

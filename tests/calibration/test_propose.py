@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -20,7 +21,7 @@ from edge_agent.propose import PlanogramProposer, median_picture
 from edge_agent.propose_search import view_of
 from edge_agent.recognise import Recogniser
 from edge_agent.slot_crops import slot_sheet, store_crops
-from shelf import PictureError, Planogram, load_planogram
+from shelf import PictureError, Planogram, Units, load_planogram
 from simulator.days.stores import design_of
 from simulator.people import Person
 from simulator.site import demo_store, demo_view, write_site
@@ -234,6 +235,27 @@ def test_a_planogram_without_mm_gets_its_slots_on_the_products(detector: Detecto
         held.append(int(((middles > low) & (middles < high)).all(axis=1).sum()))
     assert sorted(held) == [0] * 3 + [1] * 55
     assert bay.found is not None and bay.found.size_mm is not None
+
+
+def test_boards_of_a_planogram_in_unknown_units_are_where_feet_stand(
+    site: Path, planogram: Planogram, detector: Detector
+) -> None:
+    """Its heights need not be true: each slot stands on its board all the same."""
+    image = picture(site)
+    bay = planogram.bay(1)
+    shelves = tuple(
+        replace(shelf, y_mm=shelf.y_mm + 50 * (shelf.number == 2)) for shelf in bay.shelves
+    )
+    bays = (replace(bay, shelves=shelves),)
+    drawn = replace(planogram, bays=bays, units=Units.RELATIVE)
+    recogniser = Recogniser.load(site / "catalog", planogram)
+    (found,) = PlanogramProposer(drawn, detector, recogniser).propose([image]).bays
+    view = true_view(site, image)
+    y_mm = {slot.id: shelf.y_mm for shelf in bay.shelves for slot in shelf.slots}
+    off = [
+        view.bay_from_image([slot.corners_px[3]])[0][1] - y_mm[slot.slot] for slot in found.slots
+    ]
+    assert np.abs(off).max() < 20
 
 
 def test_a_pose_of_the_matching_is_a_view() -> None:
