@@ -279,7 +279,7 @@ class Agent:
                     self._books.looked(looked)
                 if time.monotonic() - ticked >= TICK_SECS:
                     ticked = time.monotonic()
-                    self._note_refusals()
+                    self._note_files()
                     self._books.tick(ticked, utc_now())
                 if not self._books.has_unwritten:
                     self._fault = ""
@@ -287,18 +287,14 @@ class Agent:
                 self._fault = "states cannot be written; see the log"
                 _log.exception("state could not be written")
 
-    def _note_refusals(self) -> None:
+    def _note_files(self) -> None:
         for camera, model in self._models.items():
-            calibration = self._calibrations[camera]
+            refused = model.refused.partition("\n")[0]
             notes = (
-                f"a new {what} was refused, the old one is kept: {why}"
-                for what, why in (
-                    ("model", model.refused.partition("\n")[0]),
-                    ("calibration", " ".join(calibration.refused.split())),
-                )
-                if why
+                f"a new model was refused, the old one is kept: {refused}" if refused else "",
+                self._calibrations[camera].note,
             )
-            self._books.noted(camera, "; ".join(notes), utc_now())
+            self._books.noted(camera, "; ".join(filter(None, notes)), utc_now())
 
     def _health_now(self) -> Health:
         online = self._uplink.state is UplinkState.ONLINE

@@ -324,7 +324,7 @@ def _log_in_force(aisle: str, now: PlanogramInForce) -> None:
 def watch_of(camera: CameraSettings, model: str, rules: Rules) -> Watch:
     """Return what a camera watches and with what; reads its calibration's version."""
     calibration = UNCALIBRATED
-    if camera.calibration is not None:
+    if camera.calibration is not None and camera.calibration.exists():
         calibration = Calibration.load(camera.calibration).version
     return Watch(
         camera=camera.id,

@@ -1,7 +1,8 @@
 """A calibration that may be replaced while the agent runs.
 
 A new calibration file is noticed, read and checked, and only then takes the place of the one in
-use; one that is broken or does not fit the site is refused and the old one stays.
+use; one that is broken or does not fit the site is refused and the old one stays. A file that does
+not exist yet is waited for: a camera is calibrated while the agent runs.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ class WatchedCalibration:
         self._tried = self._changing = _fingerprint(camera.calibration)
         self._current = load_calibration(camera, versions)
         self._refused = ""
+        if self._is_awaited:
+            _log.warning("not calibrated yet", camera=camera.id, expected=str(camera.calibration))
 
     @property
     def current(self) -> Calibration | None:
@@ -44,6 +47,20 @@ class WatchedCalibration:
     def refused(self) -> str:
         """Why the file that lies there now is not used; empty when it is."""
         return self._refused
+
+    @property
+    def note(self) -> str:
+        """What an operator should know, in words; empty when all is as the site file says."""
+        if self._refused:
+            kept = "no calibration is used" if self._current is None else "the old one is kept"
+            return f"a new calibration was refused, {kept}: {' '.join(self._refused.split())}"
+        if self._is_awaited:
+            return f"not calibrated yet: {self._camera.calibration} does not exist"
+        return ""
+
+    @property
+    def _is_awaited(self) -> bool:
+        return self._current is None and self._camera.calibration is not None
 
     def check(self, *, at_once: bool = False) -> None:
         """Use the file that lies there now, if it has changed and passes every check.
@@ -56,14 +73,16 @@ class WatchedCalibration:
         if found == self._tried or not (settled or at_once):
             return
         self._tried = found
-        name = self._camera.id
+        name, path = self._camera.id, self._camera.calibration
+        assert path is not None  # a camera without a file has none that changes
         try:
-            loaded = load_calibration(self._camera, self._versions)
+            loaded = Calibration.load(path)
+            _check(self._camera, self._versions, loaded)
         except ConfigError as error:
             self._refused = str(error)
             metrics.CALIBRATION_CHANGES.labels(name, "refused").inc()
             _log.error(
-                "new calibration refused, the old one is kept",
+                "new calibration refused",
                 camera=name,
                 reason=self._refused,
                 kept=_version(self._current),
@@ -78,14 +97,22 @@ class WatchedCalibration:
 
 
 def load_calibration(camera: CameraSettings, versions: PlanogramVersions) -> Calibration | None:
-    """Return a camera's calibration, None where the site names none.
+    """Return a camera's calibration, None where the site names none or it is not made yet.
 
     Raises `ConfigError` for a file that is broken or does not fit camera and planogram.
     """
-    calibration = None if camera.calibration is None else Calibration.load(camera.calibration)
+    calibration = None
+    if camera.calibration is not None and camera.calibration.exists():
+        calibration = Calibration.load(camera.calibration)
+    _check(camera, versions, calibration)
+    return calibration
+
+
+def _check(
+    camera: CameraSettings, versions: PlanogramVersions, calibration: Calibration | None
+) -> None:
     if problems := camera_problems(camera, versions, calibration):
         raise ConfigError(problems)
-    return calibration
 
 
 def _fingerprint(path: Path | None) -> Fingerprint:

@@ -134,8 +134,13 @@ def _check_camera(
     checked: Checked, camera: CameraSettings, versions: PlanogramVersions | None, with_model: str
 ) -> None:
     calibration = None
-    if camera.calibration is not None:
-        path = camera.calibration
+    path = camera.calibration
+    if path is not None and not path.exists():
+        checked.remarks.append(
+            f"warning: camera {camera.id}: not calibrated yet: {path} does not exist; make it with "
+            f"shelfwatch calibrate --site FILE --camera {camera.id}"
+        )
+    elif path is not None:
         calibration = checked.get(lambda: Calibration.load(path))
         if calibration is None:
             return

@@ -106,6 +106,27 @@ def test_a_camera_without_a_calibration_has_none(
     assert calibration.current is None
 
 
+def test_a_file_that_is_not_there_yet_is_waited_for(
+    camera: tuple[CameraSettings, PlanogramVersions],
+) -> None:
+    """One that does not do is told and not used; the first that does is."""
+    path = camera[0].calibration
+    assert path is not None
+    good = path.read_text()
+    path.unlink()
+    calibration = WatchedCalibration(*camera)
+    assert calibration.current is None
+    assert calibration.note == f"not calibrated yet: {path} does not exist"
+    path.write_text("version: c1-1")
+    calibration.check(at_once=True)
+    assert calibration.current is None
+    assert calibration.note.startswith("a new calibration was refused, no calibration is used: ")
+    path.write_text(good)
+    calibration.check(at_once=True)
+    assert calibration.current is not None
+    assert calibration.note == ""
+
+
 def test_the_first_calibration_has_to_do(
     camera: tuple[CameraSettings, PlanogramVersions],
 ) -> None:
@@ -115,6 +136,31 @@ def test_the_first_calibration_has_to_do(
     rewrite(settings.calibration, camera="c9")
     with pytest.raises(ConfigError, match="a calibration of camera c1"):
         WatchedCalibration(settings, versions)
+
+
+def test_a_camera_is_calibrated_while_the_agent_runs(tmp_path: Path) -> None:
+    """The agent starts without the file that its site names, says so, and takes it up."""
+    site = load_site(write_one_camera_site(tmp_path))
+    path = site.cameras[0].calibration
+    assert path is not None
+    good = path.read_text()
+    path.unlink()
+    with running(site) as agent:
+        agent.wait_until(
+            lambda: "not calibrated yet" in agent.health()["cameras"]["c1"]["detail"],
+            "the installer is told",
+        )
+        agent.wait_until(lambda: agent.looks() > 0, "it looks all the same")
+        path.write_text(good)
+        agent.agent.check_models()
+        agent.wait_until(
+            lambda: agent.health()["cameras"]["c1"]["detail"] == "", "the file is taken"
+        )
+        render(tmp_path / "looks", "2.png", 36.0)
+        agent.wait_until(
+            lambda: "c1-1" in {event["calibration"] for event in agent.told()},
+            "an event rests on it",
+        )
 
 
 def test_events_of_a_running_agent_name_the_new_calibration(tmp_path: Path) -> None:
