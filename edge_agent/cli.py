@@ -45,11 +45,13 @@ def run_agent(
     Example: shelfwatch run --site configs/site.example.yaml
     """
     from edge_agent.agent import Agent
+    from edge_agent.heap import share_heaps
 
     level = logging.getLevelName(log.upper())
     if not isinstance(level, int):
         raise typer.BadParameter(f"expected debug, info, warning or error, got {log!r}")
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(level))
+    share_heaps()
     agent = Agent(load_site(site))
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: agent.stop())
