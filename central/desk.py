@@ -29,6 +29,8 @@ from central.alerts import (
 )
 from central.alerts.actions import answer_to, closed_in_words
 from central.database import AisleKey, Database, insert_new, upsert
+from central.metrics.day_rows import mark_days
+from central.metrics.hours import HOUR
 from shelf.ids import uuid7
 from shelf.states import CameraState
 from shelf.wire import ActionOutcome, StaffAction, StaffAnswer
@@ -177,6 +179,8 @@ class Desk:
         state = self._load(connection, key)
         result = advance(state, inputs, self._rules_of(*key), now)
         self._store(connection, key, result)
+        closed = [alert.closed_utc for alert in result.alerts.values() if alert.closed_utc]
+        mark_days(connection, key, [moment for moment in closed if moment <= now - HOUR])
         worked.aisles |= {AisleKey(*key, aisle) for aisle in result.aisles}
         worked.pushes += len(result.pushes)
         return result

@@ -57,6 +57,8 @@ def _what_is_over(keep: Keep, now: datetime) -> list[tuple[Table, ColumnElement[
         (tables.slot_intervals, tables.slot_intervals.c.until_utc < history),
         (tables.stock_outs, tables.stock_outs.c.ended_utc < history),
         (tables.slot_hours, tables.slot_hours.c.hour_utc < history),
+        (tables.slot_days, tables.slot_days.c.day < history.date().isoformat()),
+        (tables.site_days, tables.site_days.c.day < history.date().isoformat()),
     ]
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-import statistics
-from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike
 
 from central.metrics.hours import Times
 from shelf.kpi import Figures, Spread
@@ -37,21 +38,34 @@ class Cell:
 
     def figures(self) -> Figures:
         """Return the figures; a share of nothing is None."""
-        times = self.times
-        return Figures(
-            availability=share(times.available_ms, times.observed_ms),
-            coverage=share(times.observed_ms, times.planned_ms),
-            compliance=share(times.stocked_ms, times.observed_ms),
-            planned_secs=times.planned_ms // 1000,
-            observed_secs=times.observed_ms // 1000,
-            out_of_stock_secs=times.out_of_stock_ms // 1000,
-            stock_outs=len(self.detect_secs),
-            time_to_detect_secs=spread(self.detect_secs),
-            time_to_restock_secs=spread(self.restock_secs),
-            alerts_closed=self.alerts_closed,
-            wrong_alarms=self.wrong_alarms,
-            wrong_alarm_rate=share(self.wrong_alarms, self.alerts_closed),
+        return figures_of(
+            self.times, self.detect_secs, self.restock_secs, self.alerts_closed, self.wrong_alarms
         )
+
+
+def figures_of(
+    times: Times,
+    detect_secs: ArrayLike,
+    restock_secs: ArrayLike,
+    alerts_closed: int,
+    wrong_alarms: int,
+) -> Figures:
+    """Return the figures; a share of nothing is None."""
+    detect = spread(detect_secs)
+    return Figures(
+        availability=share(times.available_ms, times.observed_ms),
+        coverage=share(times.observed_ms, times.planned_ms),
+        compliance=share(times.stocked_ms, times.observed_ms),
+        planned_secs=times.planned_ms // 1000,
+        observed_secs=times.observed_ms // 1000,
+        out_of_stock_secs=times.out_of_stock_ms // 1000,
+        stock_outs=detect.count if detect else 0,
+        time_to_detect_secs=detect,
+        time_to_restock_secs=spread(restock_secs),
+        alerts_closed=alerts_closed,
+        wrong_alarms=wrong_alarms,
+        wrong_alarm_rate=share(wrong_alarms, alerts_closed),
+    )
 
 
 def share(part: int, whole: int) -> float | None:
@@ -59,18 +73,20 @@ def share(part: int, whole: int) -> float | None:
     return round(part / whole, DIGITS) if whole else None
 
 
-def spread(values: Sequence[float]) -> Spread | None:
+def spread(values: ArrayLike) -> Spread | None:
     """Return median and 90th percentile, None of nothing.
 
     The median is the mean of the middle two where there are two; the percentile is the smallest
     value that at least 90 % of the values do not exceed (nearest rank).
     """
-    if not values:
+    found = np.asarray(values, np.float64)
+    count = len(found)
+    if not count:
         return None
-    ordered = sorted(values)
-    rank = math.ceil(0.9 * len(ordered))
+    low, high, rank = (count - 1) // 2, count // 2, math.ceil(0.9 * count) - 1
+    ordered = np.partition(found, sorted({low, high, rank}))
     return Spread(
-        count=len(ordered),
-        median=round(statistics.median(ordered), 3),
-        p90=round(ordered[rank - 1], 3),
+        count=count,
+        median=round(float((ordered[low] + ordered[high]) / 2), 3),
+        p90=round(float(ordered[rank]), 3),
     )

@@ -1,18 +1,20 @@
 """Figures of any slots and any hours, from what the roller has left in the tables.
 
 Hours that are over come from `slot_hours`; what is later is worked out from the intervals, so
-that figures are right to the second.
+that figures are right to the second. Questions about whole days are answered from sums by day, up
+to the last full hour.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
+from datetime import date, datetime, tzinfo
 
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, tuple_
 
 from central import tables
+from central.metrics.days import end_of, start_of
 from central.metrics.figures import Cell
 from central.metrics.grouping import COLUMNS, Dimension, Fact, Group, Grouping
 from central.metrics.hours import HOUR, NAMES, Times, by_hour, hour_start, to_ms
@@ -33,6 +35,7 @@ class Question:
 
     ``where`` holds the values that dimensions have to have; ``hours`` are the hours of the day,
     by each store's clock, of which one is the first and the other the first that is left out.
+    ``wants`` says whether a SKU is asked for; None: all are.
     """
 
     sites: Sequence[SiteKey]
@@ -41,17 +44,31 @@ class Question:
     by: tuple[Dimension, ...] = ()
     where: Mapping[Dimension, str] = field(default_factory=dict)
     hours: tuple[int, int] | None = None
+    wants: Callable[[str], bool] | None = None
 
     @property
     def columns(self) -> set[str]:
         """What has to be known of each fact."""
         names = {name for dimension in (*self.by, *self.where) for name in COLUMNS[dimension]}
-        return names | ({"hour_utc"} if self.hours else set())
+        return names | ({"hour_utc"} if self.hours else set()) | ({"sku"} if self.wants else set())
+
+    @property
+    def asks_for_hours(self) -> bool:
+        """True when sums by day do not answer it."""
+        return self.hours is not None or Dimension.HOUR in (*self.by, *self.where)
 
     @property
     def asks_for_plans(self) -> bool:
         """True when versions of planograms are told apart; alerts do not know theirs."""
         return "planogram" in self.columns
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """Days of each store's clock, both included, as far as their hours are over."""
+
+    first: date
+    last: date
 
 
 def read_cells(
@@ -67,17 +84,41 @@ def read_cells(
     return reader.cells
 
 
+def read_day_cells(
+    connection: Connection, question: Question, days: Days, grouping: Grouping
+) -> dict[Group, Cell]:
+    """Return what was counted on whole ``days``; the times of the question say nothing.
+
+    A question that needs to know the hour, or the planogram, reads 24 times as many rows.
+    """
+    reader = _Reader(connection, question, grouping, question.until_utc, days)
+    if question.asks_for_hours or question.asks_for_plans:
+        reader.add_hours()
+    else:
+        reader.add_days()
+    reader.add_stock_outs()
+    if not question.asks_for_plans:
+        reader.add_alerts()
+    return reader.cells
+
+
 class _Reader:
     """Adds what the tables hold to the cells of one question."""
 
     def __init__(
-        self, connection: Connection, question: Question, grouping: Grouping, now: datetime
+        self,
+        connection: Connection,
+        question: Question,
+        grouping: Grouping,
+        now: datetime,
+        days: Days | None = None,
     ) -> None:
         self.cells: dict[Group, Cell] = {}
         self._connection = connection
         self._question = question
         self._grouping = grouping
         self._now = now
+        self._days = days
         self._rolled = read_rolled(connection)
 
     def add_hours(self) -> None:
@@ -103,6 +144,37 @@ class _Reader:
             )
             for row in self._connection.execute(query):
                 known = {name: getattr(row, name) for name in names}
+                times = Times(*(int(getattr(row, name)) for name in NAMES))
+                self._add_times(Fact(row.tenant, row.site, **known), times)
+
+    def add_days(self) -> None:
+        """Add days that are in the table."""
+        assert self._days is not None
+        days, places = tables.slot_days.c, tables.places.c
+        by_name = {
+            "aisle": places.aisle,
+            "slot": places.slot,
+            "sku": days.sku,
+            "hour_utc": days.day,
+        }
+        names = sorted(self._question.columns)
+        group = [places.tenant, places.site, *(by_name[name].label(name) for name in names)]
+        sums = [func.sum(days[name]).label(name) for name in NAMES]
+        for zone, sites in self._by_zone():
+            query = (
+                select(*group, *sums)
+                .join_from(tables.places, tables.slot_days, days.place == places.id)
+                .where(
+                    _at(sites),
+                    days.day >= self._days.first.isoformat(),
+                    days.day <= self._days.last.isoformat(),
+                )
+                .group_by(*group)
+            )
+            for row in self._connection.execute(query):
+                known = {name: getattr(row, name) for name in names}
+                if "hour_utc" in known:
+                    known["hour_utc"] = start_of(date.fromisoformat(known["hour_utc"]), zone)
                 times = Times(*(int(getattr(row, name)) for name in NAMES))
                 self._add_times(Fact(row.tenant, row.site, **known), times)
 
@@ -182,6 +254,8 @@ class _Reader:
     def _cell(self, fact: Fact) -> Cell | None:
         """Return the cell of a fact, None when it was not asked for."""
         question, grouping = self._question, self._grouping
+        if question.wants is not None and not question.wants(fact.sku or ""):
+            return None
         for dimension, wanted in question.where.items():
             if grouping.value(fact, dimension) != wanted:
                 return None
@@ -194,16 +268,27 @@ class _Reader:
 
     def _window(self, zone: tzinfo) -> tuple[datetime, datetime]:
         """Return the whole hours that are asked for, by one clock."""
+        if self._days is not None:
+            rolled = [
+                until
+                for site in self._question.sites
+                if (until := self._rolled.get(site)) and self._zone_of(site) == zone
+            ]
+            end = end_of(self._days.last, zone)
+            return start_of(self._days.first, zone), min([end, *rolled])
         until = hour_start(self._question.until_utc, zone)
         if until < self._question.until_utc:
             until += HOUR
         return hour_start(self._question.from_utc, zone), until
 
+    def _zone_of(self, site: SiteKey) -> tzinfo:
+        return self._grouping.zone_of(*site)
+
     def _by_zone(self) -> Iterator[tuple[tzinfo, list[SiteKey]]]:
         """Yield the sites by their clock: hours of different ones need not begin together."""
         by_zone: dict[str, tuple[tzinfo, list[SiteKey]]] = {}
         for site in self._question.sites:
-            zone = self._grouping.zone_of(*site)
+            zone = self._zone_of(site)
             by_zone.setdefault(str(zone), (zone, []))[1].append(site)
         yield from by_zone.values()
 

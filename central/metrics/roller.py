@@ -1,4 +1,4 @@
-"""Keeps intervals, stock-outs and hours up to date with what was told. Incremental.
+"""Keeps intervals, stock-outs, hours and days up to date with what was told. Incremental.
 
 Each step is one short transaction, so that the collector can work between two of them. What is
 left to do is in the database: a crash loses none of it.
@@ -8,11 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 
 from sqlalchemy import Connection
 
 from central.database import Database
+from central.metrics.day_rows import (
+    has_days_due,
+    mark_days,
+    mark_span,
+    read_a_day_due,
+    sum_day,
+)
+from central.metrics.days import day_of
 from central.metrics.hours import HOUR, by_hour, hour_start
 from central.metrics.intervals import Interval, weave
 from central.metrics.rolling_rows import (
@@ -29,6 +37,7 @@ from central.metrics.rolling_rows import (
     read_seen_until,
     read_site_intervals,
     read_sites,
+    read_stock_outs,
     read_unwoven,
     write_hours,
     write_intervals,
@@ -56,7 +65,8 @@ class Roller:
     def step(self, now: datetime) -> bool:
         """Do a part of what is due; True when there may be more. Raises what SQLAlchemy raises."""
         with self._database.read() as connection:
-            if not has_due(connection) and self._ended_hour(connection, now) is None:
+            is_idle = not has_due(connection) and self._ended_hour(connection, now) is None
+            if is_idle and not has_days_due(connection):
                 return False
         with self._database.write() as connection:
             due = read_due(connection, DUE_A_STEP)
@@ -66,6 +76,9 @@ class Roller:
             ended = self._ended_hour(connection, now)
             if ended is not None:
                 self._end_hour(connection, *ended)
+                if ended[1] + 2 * HOUR <= now:  # more hours of the same days are to come
+                    return True
+            self._sum_a_day(connection)
         return True
 
     def run(self, now: datetime) -> None:
@@ -80,6 +93,7 @@ class Roller:
             place: _reweave(stored) for place, stored in read_unwoven(connection, due).items()
         }
         write_intervals(connection, {place: new.changed for place, new in rewoven.items()})
+        self._mark_changed(connection, rewoven, sites)
         write_stock_outs(
             connection, {place: (new.since, new.stock_outs) for place, new in rewoven.items()}
         )
@@ -96,10 +110,30 @@ class Roller:
             if item.from_utc is not None:
                 spans.append((item.from_utc, rolled[site]))
             for span in _hours_of(spans, rolled[site], zone):
+                mark_span(connection, site, *span)
                 intervals = read_intervals(connection, [place], *span).get(place, [])
                 forget_hours(connection, place, *span)
                 write_hours(connection, {place: by_hour(intervals, *span, zone, seen_until)})
         forget_due(connection, due)
+
+    def _mark_changed(
+        self, connection: Connection, rewoven: dict[int, _Rewoven], sites: dict[int, SiteKey]
+    ) -> None:
+        """Have the days summed in which stock-outs count that are new, or are no more."""
+        since = {place: new.since for place, new in rewoven.items()}
+        before = read_stock_outs(connection, since)
+        moments: dict[SiteKey, set[datetime]] = {}
+        for place, new in rewoven.items():
+            for stock_out in before.get(place, set()) ^ set(new.stock_outs):
+                times = moments.setdefault(sites[place], set())
+                times |= {hour_start(stock_out.told_utc, UTC)}
+                if stock_out.ended_utc is not None:
+                    times |= {hour_start(stock_out.ended_utc, UTC)}
+        rolled = read_rolled(connection)
+        for site, times in moments.items():
+            until = rolled.get(site)
+            if until is not None:
+                mark_days(connection, site, [moment for moment in times if moment < until])
 
     def _ended_hour(self, connection: Connection, now: datetime) -> tuple[SiteKey, datetime] | None:
         """Return a site with an hour that has ended and is not in the table yet."""
@@ -118,6 +152,15 @@ class Roller:
         }
         write_hours(connection, hours)
         write_rolled(connection, site, end)
+        mark_days(connection, site, [hour - HOUR, hour])  # what the last one held may be undone
+
+    def _sum_a_day(self, connection: Connection) -> None:
+        due = read_a_day_due(connection)
+        if due is not None:
+            site, moment = due
+            zone = self._zone_of(*site)
+            rolled = read_rolled(connection).get(site, moment)
+            sum_day(connection, site, day_of(moment, zone), zone, rolled)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from central import tables
 from central.database import upsert
 from central.metrics.hours import HourKey, Times
 from central.metrics.intervals import OPEN, Claim, Interval
-from central.metrics.stock_outs import StockOut
+from central.metrics.stock_outs import Outcome, StockOut
 from shelf.states import State
 
 SiteKey = tuple[str, str]
@@ -170,6 +170,23 @@ def write_intervals(connection: Connection, changed: Mapping[int, Sequence[Inter
     ]
     if rows:
         connection.execute(_BOUNDARIES, rows)
+
+
+def read_stock_outs(
+    connection: Connection, since: Mapping[int, datetime]
+) -> dict[int, set[StockOut]]:
+    """Return the stock-outs of places that began at a time or later."""
+    table = tables.stock_outs
+    query = select(table).where(
+        table.c.place == bindparam("of_place"), table.c.began_utc >= bindparam("since")
+    )
+    found: dict[int, set[StockOut]] = {}
+    for place, moment in since.items():
+        for row in connection.execute(query, {"of_place": place, "since": moment}):
+            values = row._asdict() | {"outcome": Outcome(row.outcome)}
+            del values["place"]
+            found.setdefault(place, set()).add(StockOut(**values))
+    return found
 
 
 def write_stock_outs(

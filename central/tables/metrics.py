@@ -54,6 +54,8 @@ stock_outs = Table(
     Column("unseen_ms", BigInteger, nullable=False),
     Index("stock_outs_by_beginning", "began_utc"),
     Index("stock_outs_by_end", "ended_utc"),
+    Index("stock_outs_by_telling", "place", "told_utc"),
+    Index("stock_outs_by_filling", "place", "ended_utc"),
 )
 """Each time that a product was gone from its slot, derived from `slot_intervals`."""
 

@@ -55,6 +55,8 @@ Table(
 def upgrade() -> None:
     """Make the tables, and have every day summed that there are hours of."""
     metadata.create_all(op.get_bind())
+    op.create_index("stock_outs_by_telling", "stock_outs", ["place", "told_utc"])
+    op.create_index("stock_outs_by_filling", "stock_outs", ["place", "ended_utc"])
     op.execute(
         "INSERT INTO days_due SELECT DISTINCT tenant, site, hour_utc"
         " FROM slot_hours JOIN places ON places.id = slot_hours.place"
