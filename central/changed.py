@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from central.database import AisleKey
+from central.intake import DeadKind
 from central.slot_writes import SlotKey
 from shelf.topics import Node, StaffMember
 from shelf.wire import StaffAnswer
@@ -29,9 +31,14 @@ class Changed:
     alerts: frozenset[AisleKey] = frozenset()
     nodes: frozenset[Node] = frozenset()
     events: int = 0
-    dead_letters: int = 0
+    dead: Counter[DeadKind] = field(default_factory=Counter)
     answers: tuple[tuple[StaffMember, StaffAnswer], ...] = ()
     pushes: int = 0
+
+    @property
+    def dead_letters(self) -> int:
+        """How many messages could not be used."""
+        return self.dead.total()
 
     @property
     def is_visible(self) -> bool:
@@ -53,7 +60,7 @@ def merge(parts: Iterable[Changed]) -> Changed:
             alerts=merged.alerts | part.alerts,
             nodes=merged.nodes | part.nodes,
             events=merged.events + part.events,
-            dead_letters=merged.dead_letters + part.dead_letters,
+            dead=merged.dead + part.dead,
             answers=merged.answers + part.answers,
             pushes=merged.pushes + part.pushes,
         )

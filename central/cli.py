@@ -18,6 +18,7 @@ import typer
 import uvicorn
 
 from central.accounts import Accounts
+from central.admission import Admission
 from central.alert_rules import make_rules
 from central.broker import BrokerError, EmbeddedBroker
 from central.collector import Collector
@@ -97,7 +98,13 @@ def run_central(settings: Central, ready: Callable[[str], None] | None = None) -
         grouping = grouping_from(settings, planograms, rules_of)
         delivery = delivery_from(settings, database, rules_of)
         assistant = settings.home_assistant.prefix if settings.home_assistant else None
-        collector = Collector(database, access, Desk(rules_of), home_assistant=assistant)
+        collector = Collector(
+            database,
+            access,
+            Desk(rules_of),
+            admission=Admission.of(settings.admission),
+            home_assistant=assistant,
+        )
         collector.on_commit(delivery.wake)
         accounts = Accounts(database, timedelta(days=settings.login.session_days))
         application = create_app(settings, database, collector, planograms, rules_of, accounts)

@@ -20,14 +20,16 @@ import structlog
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from central.admission import EVERYBODY, Admission
 from central.alerts import ResetAnnounced
 from central.asking import Asker
 from central.broker_settings import BrokerSettings
 from central.changed import Changed, merge
 from central.database import Database
+from central.dead_letters import ReadAgain, read_again
 from central.desk import Actor, Desk, SiteKey, Worked
 from central.ingest import Ingest
-from central.intake import Received
+from central.intake import DeadKind, Received
 from central.listening import Listener, backoff_secs
 from central.mqtt_connection import Connection
 from central.publishing import Publisher
@@ -76,6 +78,7 @@ class Collector:
         settings: BrokerSettings,
         desk: Desk | None = None,
         *,
+        admission: Admission = EVERYBODY,
         home_assistant: str | None = None,
         batch_limit: int = BATCH_LIMIT,
         batch_wait_secs: float = BATCH_WAIT_SECS,
@@ -87,7 +90,8 @@ class Collector:
         """
         self._database = database
         self._desk = desk or Desk()
-        self._ingest = Ingest(database, self._desk)
+        self._admission = admission
+        self._ingest = Ingest(database, self._desk, admission)
         self._next_tick_secs = 0.0
         self._listeners: list[OnCommit] = []
         self._batch_limit = batch_limit
@@ -96,6 +100,7 @@ class Collector:
         self._stopping = threading.Event()
         self._publisher = Publisher(database, home_assistant)
         self._counts = Counter(dict.fromkeys(COUNTS, 0))
+        self._dead_kinds: Counter[DeadKind] = Counter()
         self.asker = Asker(self._send)
         self._listener = Listener(settings, self._receive, self._take_connection)
         self._writer = threading.Thread(target=self._write, name="collector-database")
@@ -115,6 +120,11 @@ class Collector:
     def counts(self) -> Counter[str]:
         """What has happened since the start, by the names in `COUNTS`."""
         return Counter(self._counts)
+
+    @property
+    def dead_kinds(self) -> Counter[DeadKind]:
+        """How many messages could not be used since the start, by the reason's kind."""
+        return Counter(self._dead_kinds)
 
     def on_commit(self, call: OnCommit) -> None:
         """Have ``call`` called after each commit that changes what the pages show.
@@ -148,6 +158,17 @@ class Collector:
         with self._database.write() as connection:
             worked = self._desk.advance(connection, {site: [reset]}, datetime.now(UTC))
         self._spread(worked)
+
+    def read_again(self, letters: Sequence[int]) -> list[ReadAgain]:
+        """Read dead letters again, by id, and tell all what has changed.
+
+        Raises what SQLAlchemy raises.
+        """
+        now = datetime.now(UTC)
+        changed, outcomes = read_again(self._database, self._desk, self._admission, letters, now)
+        self._publisher.tell(changed)
+        self._tell(changed)
+        return outcomes
 
     def publish_retained(self, topic: str, payload: bytes) -> None:
         """Publish for whoever subscribes now or later; dropped while there is no connection."""
@@ -233,6 +254,7 @@ class Collector:
         self._counts["batches"] += 1
         self._counts["events"] += changed.events
         self._counts["dead_letters"] += changed.dead_letters
+        self._dead_kinds += changed.dead
         self._publisher.tell(changed)
         self._tell(changed)
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, IPvAnyNetwork, field_validator
 
+from central.admission import AdmissionSettings
 from central.alert_settings import AlertSettings, HomeAssistant, Recipient, Store
 from central.broker_settings import BrokerSettings
 from central.metric_settings import Keep, MetricSettings, Prometheus, Regions
@@ -93,6 +94,9 @@ class Central(Regions):
         description="sqlite:///FILE, relative to this configuration, or postgresql://HOST/NAME.",
     )
     broker: BrokerSettings = Field(description="The broker to listen to.")
+    admission: AdmissionSettings = Field(
+        default_factory=AdmissionSettings, description="Whose messages are used."
+    )
     http: Http = Field(default_factory=Http, description="The web pages.")
     login: Login = Field(default_factory=Login, description="Who may see the pages.")
     planograms: tuple[AislePlanogram, ...] = Field((), description="Planograms by aisle.")

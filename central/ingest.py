@@ -8,14 +8,15 @@ states.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
+from central.admission import EVERYBODY, Admission
 from central.changed import Changed
 from central.database import Database
 from central.desk import Desk
 from central.ingest_batch import Batch, Known
 from central.intake import (
     Dead,
+    DeadKind,
     DroppedEvent,
     EvidenceEvent,
     Numbered,
@@ -23,21 +24,25 @@ from central.intake import (
     StateEvent,
     understand,
 )
+from shelf.topics import Node
 
 
 class Ingest:
     """Writes batches. One per database, used by one thread."""
 
-    def __init__(self, database: Database, desk: Desk | None = None) -> None:
+    def __init__(
+        self, database: Database, desk: Desk | None = None, admission: Admission = EVERYBODY
+    ) -> None:
         """Without a ``desk`` the alerts of all sites go by the default rules."""
         self._database = database
         self._desk = desk or Desk()
+        self._admission = admission
         self._known = Known()
 
     def apply(self, batch: Sequence[Received]) -> Changed:
         """Commit a batch; raises what SQLAlchemy raises, and then nothing has changed."""
         with self._database.write() as connection:
-            work = Batch(connection, self._known)
+            work = Batch(connection, self._known, self._admission)
             for received in batch:
                 work.take(received)
             changed = work.write(self._desk)
@@ -47,7 +52,7 @@ class Ingest:
     def bury(self, received: Received, reason: str) -> Changed:
         """Commit a message that `apply` cannot write as a dead letter."""
         with self._database.write() as connection:
-            work = Batch(connection, self._known)
+            work = Batch(connection, self._known, self._admission)
             work.take_dead(_dead(received, reason))
             changed = work.write(self._desk)
         self._known = work.known_after()
@@ -56,9 +61,11 @@ class Ingest:
 
 def _dead(received: Received, reason: str) -> Dead:
     meaning = understand(received)
+    number, node = None, None
     if isinstance(meaning, Dead):
-        return replace(meaning, reason=reason)
-    if isinstance(meaning, StateEvent | EvidenceEvent | DroppedEvent):
+        number, node = meaning.number, meaning.sender
+    elif isinstance(meaning, StateEvent | EvidenceEvent | DroppedEvent):
         event = meaning.event
-        return Dead(received, reason, Numbered(event.source, event.epoch, event.sequence))
-    return Dead(received, reason)
+        number = Numbered(event.source, event.epoch, event.sequence)
+        node = Node.from_source(event.source)
+    return Dead(received, reason, DeadKind.UNSTORABLE, number, node)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, func, select
 
 from central import tables
+from central.admission import EVERYBODY, Admission
 from central.alert_inputs import inputs_of
 from central.changed import Changed, Watermarked
 from central.database import insert_new, upsert
@@ -17,8 +19,10 @@ from central.desk import Actor, Desk, Worked
 from central.intake import (
     Camera,
     Dead,
+    DeadKind,
     DroppedEvent,
     EvidenceEvent,
+    Health,
     PersonsAction,
     Received,
     Snapshot,
@@ -26,7 +30,14 @@ from central.intake import (
     Status,
     understand,
 )
-from central.message_rows import camera_row, dead_row, event_row, evidence_row, node_row
+from central.message_rows import (
+    camera_row,
+    dead_row,
+    event_row,
+    evidence_row,
+    health_row,
+    node_row,
+)
 from central.metrics.recording import node_is_back, record
 from central.partitions import make_partitions
 from central.sequences import Committed
@@ -45,6 +56,9 @@ from shelf.wire import StaffAnswer
 MAX_PENDING_SNAPSHOTS = 10_000
 """Snapshots that wait for the events before them; the nodes publish each again hourly."""
 
+MAX_DEAD_LETTERS = 10_000
+"""The oldest give way: a table that a faulty node can fill would stop all others."""
+
 Pending = dict[tuple[Node, str, str], Snapshot]
 """The last snapshot by node, aisle and bay."""
 
@@ -53,19 +67,24 @@ Pending = dict[tuple[Node, str, str], Snapshot]
 class Known:
     """What is remembered between batches, as of the last that was committed.
 
-    ``partitions`` are days that `events` is ready for, ``places`` the numbers of slots.
+    ``partitions`` are days that `events` is ready for, ``places`` the numbers of slots,
+    ``strangers`` nodes that are not registered, of which one dead letter is enough.
     """
 
     streams: dict[Stream, Committed] = field(default_factory=dict)
     pending: Pending = field(default_factory=dict)
     places: dict[SlotKey, int] = field(default_factory=dict)
     partitions: set[date] = field(default_factory=set)
+    strangers: set[Node] = field(default_factory=set)
 
 
 class Batch:
     """One transaction: what has been read, and what is to be written at its end."""
 
-    def __init__(self, connection: Connection, known: Known) -> None:
+    def __init__(
+        self, connection: Connection, known: Known, admission: Admission = EVERYBODY
+    ) -> None:
+        self._admission = admission
         self._streams: dict[Stream, Committed] = {}
         self._pending = dict(known.pending)
         self._places: dict[SlotKey, int] = {}
@@ -76,11 +95,14 @@ class Batch:
         self._events: list[dict[str, Any]] = []
         self._evidence: list[dict[str, Any]] = []
         self._dead: list[dict[str, Any]] = []
+        self._dead_kinds: Counter[DeadKind] = Counter()
+        self._strangers: set[Node] = set()
         self._changes: list[Change] = []
         self._claims: list[SlotRow] = []
         self._nodes: dict[Node, dict[str, Any]] = {}
         self._back: dict[Node, datetime] = {}
         self._cameras: dict[tuple[Node, str], dict[str, Any]] = {}
+        self._health: dict[Node, dict[str, Any]] = {}
         self._actions: list[tuple[PersonsAction, datetime]] = []
 
     def known_after(self) -> Known:
@@ -89,12 +111,13 @@ class Batch:
         known.streams.update(self._streams)
         known.places.update(self._places)
         known.partitions.update(self._partitions)
+        known.strangers.update(self._strangers)
         return replace(known, pending=self._pending)
 
     def take(self, received: Received) -> None:
         """Sort one message into what is to be written."""
         self._received_utc = received.received_utc
-        match meaning := understand(received):
+        match meaning := understand(received, self._admission):
             case StateEvent():
                 change = change_of_event(meaning)
                 self._claims.append(change.row)
@@ -109,7 +132,9 @@ class Batch:
             case Status():
                 self._take_status(meaning, received)
             case Camera():
-                self._cameras[meaning.node, meaning.status.camera] = camera_row(meaning)
+                self._cameras[meaning.node, meaning.status.camera] = camera_row(meaning, received)
+            case Health():
+                self._health[meaning.node] = health_row(meaning, received)
             case Snapshot():
                 key = (meaning.node, meaning.snapshot.aisle, meaning.snapshot.bay)
                 if key in self._pending or len(self._pending) < MAX_PENDING_SNAPSHOTS:
@@ -118,6 +143,35 @@ class Batch:
                 self._actions.append((meaning, received.received_utc))
             case Dead():
                 self.take_dead(meaning)
+
+    def take_again(self, received: Received, now: datetime) -> Dead | None:
+        """Take a message that was a dead letter, or return why it still is one.
+
+        Its number, if it has one, was counted then. What is newer stays: only events have a
+        history, and of all else the newest is what counts.
+        """
+        self._received_utc = now
+        meaning = understand(received, self._admission)
+        if isinstance(meaning, Dead):
+            return meaning
+        match meaning:
+            case StateEvent():
+                change = change_of_event(meaning)
+                self._claims.append(change.row)
+                self._changes.append(change)
+                self._events.append(event_row(meaning.event, received, meaning.event.data))
+            case EvidenceEvent():
+                data = {"changed": meaning.changed}
+                self._events.append(event_row(meaning.event, received, data))
+                self._evidence.append(evidence_row(meaning))
+            case DroppedEvent():
+                self._events.append(event_row(meaning.event, received, meaning.event.data))
+            case Snapshot():
+                self._changes += changes_of_snapshot(meaning)
+            case _:
+                reason = "read, but not used: only the newest of its kind matters, or came too late"
+                return Dead(received, reason, DeadKind.OUTDATED)
+        return None
 
     def take_dead(self, dead: Dead) -> None:
         """Keep a message that cannot be used, once if it has a number."""
@@ -128,6 +182,11 @@ class Batch:
             if number.sequence in stream:
                 return
             stream.add(number.sequence, number.sequence)
+        self._dead_kinds[dead.kind] += 1
+        if dead.kind is DeadKind.UNREGISTERED and dead.sender is not None:
+            if dead.sender in self._strangers | self._known.strangers:
+                return
+            self._strangers.add(dead.sender)
         self._dead.append(dead_row(dead))
 
     def write(self, desk: Desk) -> Changed:
@@ -141,8 +200,10 @@ class Batch:
         insert_new(self._connection, tables.evidence, self._evidence)
         upsert(self._connection, tables.nodes, list(self._nodes.values()))
         upsert(self._connection, tables.cameras, list(self._cameras.values()))
+        upsert(self._connection, tables.node_health, list(self._health.values()))
         if self._dead:
             self._connection.execute(tables.dead_letters.insert(), self._dead)
+            make_room(self._connection)
         marks = [
             {
                 "source": source,
@@ -163,7 +224,7 @@ class Batch:
             alerts=frozenset(worked.aisles),
             nodes=frozenset(self._nodes) | {node for node, _ in self._cameras},
             events=len(self._events),
-            dead_letters=len(self._dead),
+            dead=self._dead_kinds,
             answers=tuple(answers),
             pushes=worked.pushes,
         )
@@ -253,3 +314,10 @@ class Batch:
             committed = known.copy() if known else load_stream(self._connection, source, epoch)
         self._streams[stream] = committed
         return committed
+
+
+def make_room(connection: Connection, most: int = MAX_DEAD_LETTERS) -> None:
+    """Delete the oldest dead letters beyond ``most``."""
+    letters = tables.dead_letters
+    newest = connection.execute(select(func.max(letters.c.id))).scalar_one()
+    connection.execute(delete(letters).where(letters.c.id <= newest - most))

@@ -5,12 +5,17 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
+from central.admission import EVERYBODY, MAX_AHEAD, Admission
+from shelf.node_health import NodeHealth
 from shelf.slots import SlotId
 from shelf.topics import Node, StaffMember, UpTopic, parse_up
 from shelf.wire import (
+    EVENT_DATA,
     BaySnapshot,
     CameraStatus,
     Event,
@@ -27,8 +32,28 @@ from shelf.wire import (
 MAX_NUMBER = 2**62
 """Epochs and sequences above this do not fit a database's integers."""
 
-IGNORED_KINDS = frozenset({"metrics", "cfg", "rsp"})
+MAX_REASON = 500
+
+IGNORED_KINDS = frozenset({"cfg", "rsp"})
 """What nodes publish under ``up/`` that the collector has no use for."""
+
+_VERSIONED = re.compile(r"(.+)\.v\d+")
+_KNOWN_TYPES = frozenset(name.rpartition(".")[0] for name in EVENT_DATA)
+
+
+class DeadKind(StrEnum):
+    """Why a message cannot be used."""
+
+    TOPIC = "topic"
+    UNREGISTERED = "unregistered"
+    TOO_LARGE = "too_large"
+    NOT_JSON = "not_json"
+    UNKNOWN_VERSION = "unknown_version"
+    WRONG_SOURCE = "wrong_source"
+    FROM_FUTURE = "from_future"
+    INVALID = "invalid"
+    UNSTORABLE = "unstorable"
+    OUTDATED = "outdated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +77,16 @@ class Numbered:
 
 @dataclass(frozen=True, slots=True)
 class Dead:
-    """A message that cannot be used; ``number`` where it could be read and is the sender's."""
+    """A message that cannot be used; ``number`` where it could be read and is the sender's.
+
+    ``sender`` is the node whose topic it came on.
+    """
 
     received: Received
     reason: str
+    kind: DeadKind
     number: Numbered | None = None
+    sender: Node | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +135,14 @@ class Camera:
 
 
 @dataclass(frozen=True, slots=True)
+class Health:
+    """How a node is."""
+
+    node: Node
+    health: NodeHealth
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """All slots of a bay."""
 
@@ -126,6 +164,7 @@ Meaning = (
     | DroppedEvent
     | Status
     | Camera
+    | Health
     | Snapshot
     | PersonsAction
     | Dead
@@ -133,39 +172,106 @@ Meaning = (
 )
 
 
-def understand(received: Received) -> Meaning:
+class _RefusedError(InvalidMessageError):
+    """A message that is well formed and still not to be used."""
+
+    def __init__(self, kind: DeadKind, text: str) -> None:
+        super().__init__(text)
+        self.kind = kind
+
+
+def understand(received: Received, admission: Admission = EVERYBODY) -> Meaning:
     """Return what a node's or a person's message means; None for one that nobody needs here."""
     if received.topic.split("/")[3:4] == ["_staff"]:
         return _action(received)
     try:
         topic = parse_up(received.topic)
     except ValueError as error:
-        return Dead(received, f"topic: {error}")
+        return Dead(received, _short(f"topic: {error}"), DeadKind.TOPIC)
     if topic.kind in IGNORED_KINDS:
         return None
     if topic.kind in ("state", "cam") and not received.payload:
         return None  # a node takes back what it had retained: the bay is planned no more
+    if not admission.knows(topic.node):
+        reason = f"node: expected one of admission.nodes, got {topic.node.source}"
+        return Dead(received, reason, DeadKind.UNREGISTERED, None, topic.node)
     try:
-        match topic.kind, len(topic.rest):
-            case "evt", 1:
-                return _event(topic, received)
-            case "status", 0:
-                return Status(topic.node, _status(received.payload))
-            case "cam", 1:
-                return Camera(topic.node, _camera(topic, received.payload))
-            case "state", 2:
-                return Snapshot(topic.node, _snapshot(topic, received.payload))
+        return _understand(topic, received, admission)
     except InvalidMessageError as error:
-        return Dead(received, str(error), _number(topic, received.payload))
-    return Dead(received, f"topic: expected evt, status, cam or state, got {received.topic!r}")
+        kind = error.kind if isinstance(error, _RefusedError) else _kind_of(received.payload)
+        number = _number(topic, received.payload)
+        return Dead(received, _short(str(error)), kind, number, topic.node)
+
+
+def _understand(topic: UpTopic, received: Received, admission: Admission) -> Meaning:
+    size, most = len(received.payload), admission.max_message_bytes
+    if size > most:
+        raise _RefusedError(DeadKind.TOO_LARGE, f"expected up to {most} bytes, got {size}")
+    match topic.kind, len(topic.rest):
+        case "evt", 1:
+            meaning = _event(topic, received)
+            _check_time(_time_of(meaning), received, admission)
+            return meaning
+        case "status", 0:
+            return Status(topic.node, _status(received.payload))
+        case "cam", 1:
+            return Camera(topic.node, _camera(topic, received.payload))
+        case "metrics", 0:
+            return Health(topic.node, parse(NodeHealth, received.payload))
+        case "state", 2:
+            snapshot = _snapshot(topic, received.payload)
+            _check_time(snapshot.time, received, admission)
+            return Snapshot(topic.node, snapshot)
+    raise _RefusedError(
+        DeadKind.TOPIC,
+        f"topic: expected evt, status, cam, state or metrics, got {received.topic!r}",
+    )
+
+
+def _time_of(meaning: StateEvent | EvidenceEvent | DroppedEvent) -> datetime:
+    return meaning.event.time
+
+
+def _check_time(time: datetime, received: Received, admission: Admission) -> None:
+    if admission.is_ahead(time, received.received_utc):
+        hours = MAX_AHEAD.total_seconds() / 3600
+        raise _RefusedError(
+            DeadKind.FROM_FUTURE,
+            f"time: expected up to {hours:.0f} h after its arrival, got {time.isoformat()}; "
+            "set the node's clock",
+        )
+
+
+def _kind_of(payload: bytes) -> DeadKind:
+    """Return what kind of fault a payload has that does not fit."""
+    try:
+        fields = json.loads(payload)
+    except (ValueError, RecursionError):
+        return DeadKind.NOT_JSON
+    if not isinstance(fields, dict):
+        return DeadKind.INVALID
+    spec, kind = fields.get("specversion", "1.0"), fields.get("type")
+    is_other = isinstance(kind, str) and kind not in EVENT_DATA
+    match = _VERSIONED.fullmatch(kind) if isinstance(kind, str) and is_other else None
+    if spec != "1.0" or (match is not None and match[1] in _KNOWN_TYPES):
+        return DeadKind.UNKNOWN_VERSION
+    return DeadKind.INVALID
+
+
+def _short(reason: str) -> str:
+    """Return a reason that every database stores."""
+    return reason.replace("\x00", "\N{REPLACEMENT CHARACTER}")[:MAX_REASON]
 
 
 def _action(received: Received) -> Meaning:
     try:
         member = StaffMember.from_actions(received.topic)
+    except ValueError as error:
+        return Dead(received, _short(str(error)), DeadKind.TOPIC)
+    try:
         return PersonsAction(member, parse(StaffAction, received.payload))
-    except (ValueError, InvalidMessageError) as error:
-        return Dead(received, str(error))
+    except InvalidMessageError as error:
+        return Dead(received, _short(str(error)), _kind_of(received.payload))
 
 
 def _status(payload: bytes) -> NodeStatus:
@@ -196,11 +302,12 @@ def _snapshot(topic: UpTopic, payload: bytes) -> BaySnapshot:
     return snapshot
 
 
-def _event(topic: UpTopic, received: Received) -> Meaning:
+def _event(topic: UpTopic, received: Received) -> StateEvent | EvidenceEvent | DroppedEvent:
     event = parse(Event, received.payload)
     if event.source != topic.node.source:
-        raise InvalidMessageError(
-            f"source: expected {topic.node.source} as in the topic, got {event.source}"
+        raise _RefusedError(
+            DeadKind.WRONG_SOURCE,
+            f"source: expected {topic.node.source} as in the topic, got {event.source}",
         )
     _check_numbers(event.epoch, event.sequence)
     (aisle,) = topic.rest

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from central.intake import Camera, Dead, EvidenceEvent, Received, Status
+from central.intake import (
+    MAX_NUMBER,
+    Camera,
+    Dead,
+    EvidenceEvent,
+    Health,
+    Received,
+    Status,
+)
 from shelf.wire import Event
 
 MAX_DEAD_PAYLOAD_BYTES = 64 * 1024
@@ -34,8 +42,10 @@ def dead_row(dead: Dead) -> dict[str, Any]:
         "topic": received.topic,
         "payload": received.payload[:MAX_DEAD_PAYLOAD_BYTES],
         "reason": dead.reason,
+        "kind": dead.kind.value,
+        "size_bytes": len(received.payload),
         "received_utc": received.received_utc,
-        "source": number.source if number else None,
+        "source": dead.sender.source if dead.sender else None,
         "epoch": number.epoch if number else None,
         "sequence": number.sequence if number else None,
     }
@@ -50,7 +60,7 @@ def node_row(meaning: Status, received: Received) -> dict[str, Any]:
         "site": node.site,
         "node": node.node,
         "state": status.state,
-        "time_utc": received.received_utc if is_will else status.time,
+        "time_utc": received.received_utc if is_will else min(status.time, received.received_utc),
         "epoch": status.epoch,
         "version": status.version,
     }
@@ -66,8 +76,8 @@ def evidence_row(meaning: EvidenceEvent) -> dict[str, Any]:
     }
 
 
-def camera_row(meaning: Camera) -> dict[str, Any]:
-    """Return what a camera's looks are worth."""
+def camera_row(meaning: Camera, received: Received) -> dict[str, Any]:
+    """Return what a camera's looks are worth; nothing began later than it was told."""
     node, status = meaning.node, meaning.status
     return {
         "tenant": node.tenant,
@@ -75,8 +85,29 @@ def camera_row(meaning: Camera) -> dict[str, Any]:
         "node": node.node,
         "camera": status.camera,
         "state": status.state.value,
-        "since_utc": status.since,
-        "time_utc": status.time,
+        "since_utc": min(status.since, received.received_utc),
+        "time_utc": min(status.time, received.received_utc),
         "detail": status.detail,
         "calibration_score": status.calibration_score,
+        "calibration": status.calibration,
+        "drift_px": status.drift_px,
+        "drift_since_utc": status.drift_since,
+    }
+
+
+def health_row(meaning: Health, received: Received) -> dict[str, Any]:
+    """Return how a node is, by the time at which it was heard: its own clock may be wrong."""
+    node, health = meaning.node, meaning.health
+    plain = health.model_dump(mode="json")
+    return {
+        "tenant": node.tenant,
+        "site": node.site,
+        "node": node.node,
+        "time_utc": received.received_utc,
+        "outbox_events": min(health.outbox_events, MAX_NUMBER),
+        "outbox_bytes": min(health.outbox_bytes, MAX_NUMBER),
+        "outbox_oldest_utc": health.outbox_oldest,
+        "dropped_events": min(health.dropped_events, MAX_NUMBER),
+        "cameras": plain["cameras"],
+        "planograms": plain["planograms"],
     }

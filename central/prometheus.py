@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 from wsgiref.simple_server import WSGIServer
 
@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from central import tables
 from central.database import Database
+from central.intake import DeadKind
 from central.metric_settings import Prometheus
 from central.metrics.rolling_rows import read_rolled
 from shelf.errors import ConfigError, Problem
@@ -22,7 +23,6 @@ COUNTED = {
     "connections": "Connections to the broker that were made.",
     "batches": "Batches that were committed.",
     "events": "Events that were committed, repeats included.",
-    "dead_letters": "Messages that could not be used.",
     "retries": "Batches that had to be written again.",
 }
 
@@ -38,6 +38,10 @@ class Counting(Protocol):
     def is_connected(self) -> bool:
         """True while the broker can be heard."""
 
+    @property
+    def dead_kinds(self) -> Mapping[DeadKind, int]:
+        """How many messages could not be used since the start, by the reason's kind."""
+
 
 class Health(Collector):
     """Reads the figures when they are asked for."""
@@ -51,6 +55,13 @@ class Health(Collector):
         counts = self._collector.counts
         for name, words in COUNTED.items():
             yield CounterMetricFamily(f"shelfwatch_central_{name}", words, counts[name])
+        dead = CounterMetricFamily(
+            "shelfwatch_central_dead_letters", "Messages that could not be used.", labels=["kind"]
+        )
+        kinds = self._collector.dead_kinds
+        for kind in DeadKind:
+            dead.add_metric([kind.value], kinds.get(kind, 0))
+        yield dead
         connected = float(self._collector.is_connected)
         yield _gauge("broker_connected", "1 while the broker can be heard.", connected)
         try:

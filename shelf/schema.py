@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
-from shelf import commands, kpi, topics, wire
+from shelf import commands, kpi, node_health, topics, wire
 from shelf.commands import CommandName
 
 GROUP = "shelfwatch.schemas"
@@ -25,7 +25,12 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 def schema_files() -> dict[str, str]:
     """Return the text of every generated file by its name."""
-    models: dict[str, type[BaseModel]] = {**wire.MESSAGES, **commands.MESSAGES, **kpi.MESSAGES}
+    models: dict[str, type[BaseModel]] = {
+        **wire.MESSAGES,
+        **commands.MESSAGES,
+        **kpi.MESSAGES,
+        **node_health.MESSAGES,
+    }
     models |= {name.removeprefix(wire.TYPE_PREFIX): m for name, m in wire.EVENT_DATA.items()}
     models |= {entry.name: entry.load() for entry in entry_points(group=GROUP)}
     files = {f"{name}.schema.json": _schema_text(model) for name, model in models.items()}
@@ -60,6 +65,12 @@ def _asyncapi() -> dict[str, Any]:
             "receive",
             ["camera-status"],
             "Whether a camera can be trusted; retained.",
+        ),
+        "health": (
+            node.metrics,
+            "receive",
+            ["node-health"],
+            "How the node is, once a minute; QoS 0, never retained.",
         ),
         "ack": (
             node.watermark,
@@ -131,7 +142,7 @@ def _asyncapi() -> dict[str, Any]:
             "action": action,
             "channel": {"$ref": f"#/channels/{name}"},
         }
-    for name in (*wire.MESSAGES, *commands.MESSAGES, *kpi.MESSAGES):
+    for name in (*wire.MESSAGES, *commands.MESSAGES, *kpi.MESSAGES, *node_health.MESSAGES):
         document["components"]["messages"][name] = {
             "contentType": "application/json",
             "payload": {"$ref": f"./{name}.schema.json"},

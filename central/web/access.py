@@ -27,13 +27,15 @@ class Right(StrEnum):
     ACT = "act on alerts"
     RESET = "announce a rebuild"
     PUSHES = "see what could not be sent"
+    FLEET = "see how nodes and cameras are"
+    DEAD_LETTERS = "see messages that could not be used"
     USERS = "manage people"
 
 
 RIGHTS = {
     Role.STAFF: frozenset({Right.ACT}),
-    Role.MANAGER: frozenset({Right.ACT, Right.RESET, Right.PUSHES}),
-    Role.INSTALLER: frozenset({Right.RESET}),
+    Role.MANAGER: frozenset({Right.ACT, Right.RESET, Right.PUSHES, Right.FLEET}),
+    Role.INSTALLER: frozenset({Right.RESET, Right.FLEET}),
     Role.ADMIN: frozenset(Right),
 }
 

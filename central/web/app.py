@@ -34,6 +34,7 @@ from central.desk import RulesOf, SiteKey, default_rules
 from central.web.access import OpenDoor, check_same_origin, is_still_in, user_of
 from central.web.api import Acting, Api, asked_site
 from central.web.asking_pages import AskingPages
+from central.web.dead_letters import DeadLetterPages, Rereading
 from central.web.entrance import Entrance
 from central.web.language import COOKIE, LANGUAGES, texts_of
 from central.web.live import Changes, Snapshot, stream
@@ -53,7 +54,7 @@ LANGUAGE_SECS = 365 * 24 * 3600
 _ERRORS = Templates()
 
 
-class Collecting(Acting, Protocol):
+class Collecting(Acting, Rereading, Protocol):
     """What the page needs of the collector."""
 
     @property
@@ -127,6 +128,7 @@ class Web:
         )
         self._api = Api(database, self._pages, collector)
         self._asking = AskingPages(database, self._pages, collector.asker if collector else None)
+        self._dead_letters = DeadLetterPages(database, self._pages.templates, collector)
         self._pictures = Pictures(database)
         self._looks = list(looks)
 
@@ -218,6 +220,7 @@ class Web:
             *self._pictures.routes(),
             *self._api.routes(),
             *self._asking.routes(),
+            *self._dead_letters.routes(),
             Route("/healthz", self.healthz),
             Mount("/static", _Revalidated(directory=STATIC)),
         ]

@@ -207,13 +207,18 @@ class LoginPages:
 
 async def read_form(request: Request) -> dict[str, str]:
     """Return the fields of a posted form; raises 413 for one that is too large."""
+    fields = await read_form_lists(request)
+    return {name: values[-1] for name, values in fields.items()}
+
+
+async def read_form_lists(request: Request) -> dict[str, list[str]]:
+    """Return all values of each field of a posted form; raises 413 for one that is too large."""
     body = b""
     async for chunk in request.stream():
         body += chunk
         if len(body) > MAX_FORM_BYTES:
             raise HTTPException(413, f"expected at most {MAX_FORM_BYTES} bytes")
-    fields = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True)
-    return {name: values[-1] for name, values in fields.items()}
+    return parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True)
 
 
 def own_path(path: str | None) -> str:

@@ -37,13 +37,16 @@ class Templates:
         """Return a whole page that extends ``base.html``.
 
         Besides ``t`` it may use ``user`` (None before the login), ``may_manage``, ``languages``
-        (code and own name) and ``here``: its own path and query.
+        (code and own name), ``here``: its own path and query, and which other pages are theirs
+        (``may_fleet``, ``may_letters``).
         """
         user = request.scope.get("user")
         query = f"?{request.url.query}" if request.url.query else ""
         common = {
             "user": user,
             "may_manage": user is not None and not user.is_anybody and user.may(Right.USERS),
+            "may_fleet": user is not None and user.may(Right.FLEET),
+            "may_letters": user is not None and user.may(Right.DEAD_LETTERS),
             "languages": [(code, texts("language.name")) for code, texts in LANGUAGES.items()],
             "here": request.url.path + query,
         }

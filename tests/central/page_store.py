@@ -8,6 +8,7 @@ from central import tables
 from central.alerts import ResetAnnounced
 from central.asking import Asker
 from central.database import Database, insert_new
+from central.dead_letters import ReadAgain
 from central.desk import Actor, SiteKey
 from shelf.wire import ActionOutcome, StaffAction, StaffAnswer
 
@@ -25,6 +26,7 @@ class FakeCollector:
         self.detail = ""
         self.asker: Asker | None = None
         self.acted: list[tuple[Actor, StaffAction]] = []
+        self.reread: list[int] = []
         self.resets: list[tuple[SiteKey, ResetAnnounced]] = []
         self._listeners: list[Callable[[], None]] = []
 
@@ -41,6 +43,10 @@ class FakeCollector:
             StaffAnswer(action=a.action, alert=a.alert, outcome=ActionOutcome.APPLIED)
             for a in actions
         ]
+
+    def read_again(self, letters: Sequence[int]) -> list[ReadAgain]:
+        self.reread += letters
+        return [ReadAgain(letter, "still odd" if letter % 2 else None) for letter in letters]
 
     def announce_reset(self, site: SiteKey, reset: ResetAnnounced) -> None:
         self.resets.append((site, reset))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import queue
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -12,6 +13,7 @@ from metric_messages import changed
 
 from central.database import Database
 from central.ingest import Ingest
+from central.intake import DeadKind
 from central.metric_settings import Keep, Prometheus
 from central.metrics.grouping import Grouping
 from central.metrics.service import MetricsService
@@ -24,6 +26,7 @@ class Counts:
     """What a collector says of itself."""
 
     is_connected = True
+    dead_kinds: Mapping[DeadKind, int] = {DeadKind.NOT_JSON: 4}
 
     @property
     def counts(self) -> dict[str, int]:
@@ -76,6 +79,8 @@ def test_prometheus_can_read_how_central_is(filled: Database) -> None:
     text = urlopen(url, timeout=30).read().decode()
     for line in (
         "shelfwatch_central_events_total 3.0",
+        'shelfwatch_central_dead_letters_total{kind="not_json"} 4.0',
+        'shelfwatch_central_dead_letters_total{kind="topic"} 0.0',
         "shelfwatch_central_broker_connected 1.0",
         "shelfwatch_central_database_up 1.0",
         "shelfwatch_central_slots_due 1.0",
