@@ -290,10 +290,13 @@ def _met(
     else:
         times = [t.secs for t in told if t.state is event.state]
         times = [t for t in times if event.since_secs <= t < event.until_secs]
+    is_held = _state_at(told, event.since_secs) is event.state
+    if is_held and not event.state.is_problem:
+        # Of a problem that it never told, the agent has no end to tell.
+        return Met(event, 0.0, brief)
     if times:
         return Met(event, max(0.0, (times[0] - known) / pace.every_secs), brief)
-    held = _state_at(told, event.since_secs)
-    return Met(event, 0.0 if held is event.state else None, brief)
+    return Met(event, 0.0 if is_held else None, brief)
 
 
 def _state_at(told: Sequence[Told], secs: float) -> State:

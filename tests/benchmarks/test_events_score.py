@@ -103,6 +103,12 @@ def test_a_state_held_already_is_told() -> None:
     assert [met.delay_looks for met in scored.problems if met.event.state is OUT] == [0, 0]
 
 
+def test_a_problem_never_told_has_no_late_end() -> None:
+    """That the slot is told to be stocked again after a dark night says nothing of the end."""
+    scored = judged(GONE, (20, State.STOCKED), (800, State.UNKNOWN), (900, State.STOCKED))
+    assert [met.delay_looks for met in scored.clears] == [0]
+
+
 def test_a_brief_event_need_not_be_met() -> None:
     """What ends three looks after it could be known is neither told nor missed."""
     brief = truth_of((0, facts(State.STOCKED)), (300, facts(OUT)), (365, facts(State.STOCKED)))
