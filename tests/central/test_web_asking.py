@@ -301,7 +301,8 @@ def test_a_bay_is_shown_with_its_gaps(client: TestClient, nodes: Nodes) -> None:
 
 def test_the_last_picture_stays_while_the_node_is_silent(client: TestClient, nodes: Nodes) -> None:
     """With its age, and with the words that it is the last one."""
-    nodes.answer = lambda node, command: bay_reply(seen=NOW - timedelta(minutes=9))
+    seen = datetime.now(UTC) - timedelta(minutes=9, seconds=5)
+    nodes.answer = lambda node, command: bay_reply(seen=seen)
     client.get("/bay?aisle=a12&bay=1")
     nodes.answer = lambda node, command: None
     page = client.get("/bay?aisle=a12&bay=1").text
