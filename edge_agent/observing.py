@@ -12,7 +12,15 @@ from detector import GAP, PRODUCT, Detections, Detector, crops_of
 from detector.boxes import containment_matrix
 from edge_agent.frames import ImageBgr
 from edge_agent.match import Observed
-from edge_agent.places import Places, colour_spread, joined_parts, lone_parts, nested_parts
+from edge_agent.places import (
+    Places,
+    colour_spread,
+    joined_parts,
+    lone_parts,
+    low_parts,
+    nested_parts,
+    place_of,
+)
 from edge_agent.recognise import Recogniser
 from edge_agent.recognise_again import Recognised, RecogniserOfView
 
@@ -63,17 +71,58 @@ def observe(
     )
     if view is None:
         return seen
+    cut = crops or (lambda those: crops_of(image_bgr, those.astype(np.float32)))
     parts = [] if places is None else lone_parts(boxes, places.boxes_px)
     tall = np.concatenate([boxes, *(stretched[None] for _, _, stretched in parts)])
-    pictures = crops_of(image_bgr, tall.astype(np.float32)) if crops is None else crops(tall)
-    recognised = view.recognise(tall, pictures)
+    recognised = view.recognise(tall, cut(tall))
     chosen = np.arange(len(boxes))
-    if places is not None and len(boxes):
-        best = recognised.similarity.argmax(axis=1)
-        for row, (part, place, _) in enumerate(parts, start=len(boxes)):
-            if view.recogniser.skus[best[row]] == places.wanted[place]:
-                chosen[part] = row
-    return _recognised(replace(seen, facings_xyxy_px=tall[chosen]), view, recognised, chosen)
+    if places is None or not len(boxes):
+        return _recognised(seen, view, recognised, chosen)
+    best = recognised.similarity.argmax(axis=1)
+    for row, (part, place, _) in enumerate(parts, start=len(boxes)):
+        if view.recogniser.skus[best[row]] == places.wanted[place]:
+            chosen[part] = row
+    seen = replace(seen, facings_xyxy_px=tall[chosen])
+    return _with_low_ones(seen, view, recognised, chosen, places, cut)
+
+
+def _with_low_ones(
+    seen: Observed,
+    view: RecogniserOfView,
+    recognised: Recognised,
+    chosen: Ints,
+    places: Places,
+    cut: Crops,
+) -> Observed:
+    """``seen`` recognised; a box around a low product and a taller one behind it becomes the first.
+
+    Asked are boxes that do not show what is planned in their place. The lower part of one must
+    show the low product clearly, more so than the whole box, and rather than what is planned.
+    """
+    recogniser, boxes = view.recogniser, seen.facings_xyxy_px.copy()
+    column = {sku: index for index, sku in enumerate(recogniser.skus)}
+    whole, stands_in = recognised.similarity[chosen], place_of(boxes, places.boxes_px)
+    planned = np.array([column.get(places.wanted[k], -1) if k >= 0 else -1 for k in stands_in])
+    as_planned = np.where(planned < 0, np.inf, whole[np.arange(len(boxes)), planned])
+    likeness = whole.max(axis=1)
+    doubted = (as_planned < likeness) | (as_planned < recogniser.rule.min_similarity)
+    parts = low_parts(boxes, np.where(doubted, stands_in, -1), places, recogniser.sizes)
+    if not parts:
+        return _recognised(seen, view, recognised, chosen)
+    cuts, rows = np.array([part.box_px for part in parts]), len(recognised.similarity)
+    recognised = view.recognise_also(cuts, cut(cuts))
+    least = recogniser.embedder.known.min_similarity
+    for row, part in enumerate(parts, start=rows):
+        alike, whole_box = recognised.similarity[row], part.box
+        best = int(alike.argmax())
+        if (
+            recogniser.skus[best] in part.skus
+            and alike[best] > max(likeness[whole_box], least)
+            and alike[best] - alike[planned[whole_box]] > recogniser.rule.min_margin
+        ):
+            likeness[whole_box], chosen[whole_box] = alike[best], row
+            boxes[whole_box] = part.box_px
+    return _recognised(replace(seen, facings_xyxy_px=boxes), view, recognised, chosen)
 
 
 def without_phantoms(observed: Observed, detector: Detector) -> Observed:

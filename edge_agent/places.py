@@ -1,12 +1,15 @@
 """What the rectified picture of a bay shows in the places of its planned facings.
 
-A detector errs in two ways that the plan can mend. It boxes the label of a bottle, or label and
-neck as two products; where a taller facing is planned, they may be its parts. And it overlooks
-a package; but a package is printed in colours, and a bare place, its wall and its board, is plain.
+A detector errs in three ways that the plan can mend. It boxes the label of a bottle, or label and
+neck as two products; where a taller facing is planned, they may be its parts. It boxes a product
+and a taller one behind it as one; then the lower part alone looks like a lower product. And it
+overlooks a package; but a package is printed in colours, and a bare place, its wall and its board,
+is plain.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import cv2
@@ -16,6 +19,7 @@ from numpy.typing import NDArray
 from edge_agent.frames import ImageBgr
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 HELD = 0.85
 """A box holds another of which this share lies in it."""
@@ -34,6 +38,12 @@ WHOLE_OF_HEIGHT = (0.8, 1.25)
 
 JOINT_OF_HEIGHT = 0.2
 """Two parts meet, and the lower one stands on the board, within this much of the height."""
+
+LOWER = 0.85
+"""What stands before something taller has at most so much of the height of both."""
+
+ALIKE_HEIGHT = 1.15
+"""Products whose heights differ by no more than this factor are looked for in one part."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,7 +100,7 @@ def joined_parts(boxes: Floats, places_px: Floats) -> list[tuple[int, int]]:
                 & (np.abs(boxes[:, 3] - boxes[lower, 1]) < JOINT_OF_HEIGHT * tall)
                 & (whole > WHOLE_OF_HEIGHT[0] * tall)
                 & (whole < WHOLE_OF_HEIGHT[1] * tall)
-                & (_beside(boxes, lower) > 0.6)
+                & (_beside(boxes, boxes[lower]) > 0.6)
             )
             for upper in np.flatnonzero(above).tolist():
                 if upper != lower and not {upper, lower} & used:
@@ -132,6 +142,55 @@ def lone_parts(boxes: Floats, places_px: Floats) -> list[tuple[int, int, Floats]
     return list(found.values())
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class LowPart:
+    """The lower part of a box, ``box_px`` (4,), as tall as the products ``skus``."""
+
+    box: int
+    box_px: Floats
+    skus: frozenset[str]
+
+
+def place_of(boxes: Floats, places_px: Floats) -> Ints:
+    """Return the place (n,) that each box stands in and shares most of, -1 for none."""
+    if len(boxes) == 0 or len(places_px) == 0:
+        return np.full(len(boxes), -1, dtype=np.int64)
+    shared = np.stack([_beside(places_px, box) for box in boxes])
+    shared *= np.stack([_stands(boxes, place) for place in places_px], axis=1)
+    return np.where(shared.max(axis=1) > 0, shared.argmax(axis=1), -1)
+
+
+def low_parts(
+    boxes: Floats, stands_in: Ints, places: Places, sizes: Mapping[str, tuple[float, float]]
+) -> list[LowPart]:
+    """Return the lower parts of boxes (n,4) that lower products may fill, one for each height.
+
+    ``stands_in`` (n,) are the boxes' places, -1 for a box that is left out; ``sizes`` are the
+    products' widths and heights in planogram lengths. A low product is about as wide as its box.
+    """
+    parts: list[LowPart] = []
+    for index in np.flatnonzero(stands_in >= 0).tolist():
+        box, place = boxes[index], stands_in[index]
+        if places.wanted[place] not in sizes:
+            continue
+        per_px = sizes[places.wanted[place]][1] / (
+            places.boxes_px[place, 3] - places.boxes_px[place, 1]
+        )
+        wide, tall = ((box[2:] - box[:2]) * per_px).tolist()
+        low = sorted(
+            (height, sku)
+            for sku, (width, height) in sizes.items()
+            if LEAST_OF_HEIGHT * tall < height < LOWER * tall and wide / 1.5 < width < 1.5 * wide
+        )
+        while low:
+            alike = [one for one in low if one[0] < ALIKE_HEIGHT * low[0][0]]
+            low = low[len(alike) :]
+            part = box.copy()
+            part[1] = part[3] - alike[len(alike) // 2][0] / per_px
+            parts.append(LowPart(index, part, frozenset(sku for _, sku in alike)))
+    return parts
+
+
 def _is_low(boxes: Floats, place: Floats) -> NDArray[np.bool_]:
     """Which boxes are in the column of a place and too low for the facing planned there."""
     wide, tall = place[2] - place[0], place[3] - place[1]
@@ -149,8 +208,8 @@ def _stands(boxes: Floats, place: Floats) -> NDArray[np.bool_]:
     return np.asarray((off < wide / 2) & (widths > wide / 2) & (widths < 1.5 * wide) & foot)
 
 
-def _beside(boxes: Floats, one: int) -> Floats:
-    """How much of the narrower of each box and ``one`` they share along the shelf."""
-    shared = np.minimum(boxes[:, 2], boxes[one, 2]) - np.maximum(boxes[:, 0], boxes[one, 0])
-    narrow = np.minimum(boxes[:, 2] - boxes[:, 0], boxes[one, 2] - boxes[one, 0])
+def _beside(boxes: Floats, one: Floats) -> Floats:
+    """How much of the narrower of each box (n,4) and ``one`` (4,) they share along the shelf."""
+    shared = np.minimum(boxes[:, 2], one[2]) - np.maximum(boxes[:, 0], one[0])
+    narrow = np.minimum(boxes[:, 2] - boxes[:, 0], one[2] - one[0])
     return np.asarray(shared / np.maximum(narrow, 1e-9), dtype=np.float64)

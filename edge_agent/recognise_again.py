@@ -45,41 +45,59 @@ class _Known:
     proven: dict[tuple[str, ...], str | None] = field(default_factory=dict)
 
 
+@dataclass(slots=True, eq=False)
+class _Facings:
+    """The facings of one look: their boxes (n,4), what is known of them, and their pictures."""
+
+    boxes: Floats = field(default_factory=lambda: np.zeros((0, 4)))
+    known: list[_Known] = field(default_factory=list)
+    crops_bgr: list[ImageBgr] = field(default_factory=list)
+
+    def again(
+        self, boxes_xyxy_px: Floats, smalls: Sequence[NDArray[np.float32]]
+    ) -> list[_Known | None]:
+        """Return what is known of facings (n,) that look as they did; None for others."""
+        if not self.known or not smalls:
+            return [None] * len(smalls)
+        overlap = iou_matrix(boxes_xyxy_px.astype(np.float32), self.boxes.astype(np.float32))
+        nearest = overlap.argmax(axis=1)
+        return [
+            self.known[index]
+            if overlap[k, index] >= SAME_PLACE_IOU and _is_same(smalls[k], self.known[index].small)
+            else None
+            for k, index in enumerate(nearest.tolist())
+        ]
+
+
 class RecogniserOfView:
     """Recognises the facings of one view, a bay of a camera. Not for several threads at once."""
 
     def __init__(self, recogniser: Recogniser) -> None:
         self.recogniser = recogniser
-        self._boxes = np.zeros((0, 4))
-        self._known: list[_Known] = []
+        self._last = _Facings()
+        self._now = _Facings()
 
     def recognise(self, boxes_xyxy_px: Floats, crops_bgr: Sequence[ImageBgr]) -> Recognised:
         """Return what facings (n,) show: those of the last look are known unless they changed."""
+        self._last, self._now = self._now, _Facings()
+        return self.recognise_also(boxes_xyxy_px, crops_bgr)
+
+    def recognise_also(self, boxes_xyxy_px: Floats, crops_bgr: Sequence[ImageBgr]) -> Recognised:
+        """Return what all facings of this look show: those recognised before, and these (n,)."""
+        now = self._now
         smalls = [_small(crop) for crop in crops_bgr]
-        known = self._seen_before(boxes_xyxy_px, smalls)
+        known = self._last.again(boxes_xyxy_px, smalls)
         fresh = [k for k, one in enumerate(known) if one is None]
         vectors = self.recogniser.embed([crops_bgr[k] for k in fresh])
         for k, vector in zip(fresh, vectors, strict=True):
             known[k] = _Known(smalls[k], vector)
-        self._boxes, self._known = boxes_xyxy_px, [one for one in known if one is not None]
+        now.boxes = np.concatenate((now.boxes, boxes_xyxy_px))
+        now.known += [one for one in known if one is not None]
+        now.crops_bgr += crops_bgr
         return Recognised(
-            self.recogniser.similarity_of(np.array([one.vector for one in self._known])),
-            _remembering(self.recogniser.reader_of(crops_bgr), self._known),
+            self.recogniser.similarity_of(np.array([one.vector for one in now.known])),
+            _remembering(self.recogniser.reader_of(now.crops_bgr), now.known),
         )
-
-    def _seen_before(
-        self, boxes_xyxy_px: Floats, smalls: Sequence[NDArray[np.float32]]
-    ) -> list[_Known | None]:
-        if not self._known or not smalls:
-            return [None] * len(smalls)
-        overlap = iou_matrix(boxes_xyxy_px.astype(np.float32), self._boxes.astype(np.float32))
-        nearest = overlap.argmax(axis=1)
-        return [
-            self._known[index]
-            if overlap[k, index] >= SAME_PLACE_IOU and _is_same(smalls[k], self._known[index].small)
-            else None
-            for k, index in enumerate(nearest.tolist())
-        ]
 
 
 def _small(crop_bgr: ImageBgr) -> NDArray[np.float32]:
