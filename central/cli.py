@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import ssl
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -22,7 +23,7 @@ from central.admission import Admission
 from central.alert_rules import make_rules
 from central.broker import BrokerError, EmbeddedBroker
 from central.collector import Collector
-from central.config import Central, Http, load_central, load_planograms
+from central.config import Central, Http, Tls, load_central, load_planograms
 from central.database import Database
 from central.desk import Desk, RulesOf
 from central.metrics.grouping import Grouping
@@ -74,7 +75,7 @@ def print_admin_link(settings: Central) -> None:
     finally:
         database.close()
     http = settings.http
-    url = http.public_url or f"http://{_shown_host(http.host)}:{http.port}"
+    url = http.public_url or f"{http.scheme}://{_shown_host(http.host)}:{http.port}"
     typer.echo(f"{url.rstrip('/')}/link/{token}")
 
 
@@ -87,6 +88,9 @@ def run_central(settings: Central, ready: Callable[[str], None] | None = None) -
     from central.web.app import create_app
     from central.web.metrics_api import MetricsApi
 
+    tls = settings.http.tls
+    if tls is not None:
+        check_certificate(tls)
     with ExitStack() as stack:
         listening = stack.enter_context(_listen(settings.http))
         database = Database.open(settings.database_url)
@@ -134,8 +138,11 @@ def run_central(settings: Central, ready: Callable[[str], None] | None = None) -
                 access_log=False,
                 timeout_graceful_shutdown=GRACE_SECS,
                 proxy_headers=False,  # whom to believe is configured, not assumed
+                ssl_certfile=tls.certificate if tls else None,
+                ssl_keyfile=tls.key if tls else None,
             ),
             partial(_greet, settings, accounts, ready or _say_where),
+            settings.http.scheme,
             application.state.changes.close,
         )
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -208,10 +215,12 @@ class _Server(uvicorn.Server):
         self,
         config: uvicorn.Config,
         ready: Callable[[str], None],
+        scheme: str,
         end_streams: Callable[[], None],
     ) -> None:
         super().__init__(config)
         self._ready = ready
+        self._scheme = scheme
         self._end_streams = end_streams
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -219,12 +228,24 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started and sockets:
             host, port = sockets[0].getsockname()[:2]
-            self._ready(f"http://{_shown_host(host)}:{port}/")
+            self._ready(f"{self._scheme}://{_shown_host(host)}:{port}/")
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the streams, then everything else."""
         self._end_streams()
         await super().shutdown(sockets)
+
+
+def check_certificate(tls: Tls) -> None:
+    """Raise `shelf.errors.ConfigError` where the two files do not belong together."""
+    where, files = "http.tls", f"{tls.certificate} and {tls.key}"
+    try:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(tls.certificate, tls.key, password="")
+    except (OSError, ValueError) as error:  # an SSLError is an OSError
+        found = f"{error.strerror or error} ({files})"
+        expected = "a certificate and its private key without a password, as PEM files"
+        raise ConfigError([Problem(where, expected, found)]) from error
 
 
 def _listen(http: Http) -> socket.socket:

@@ -25,6 +25,15 @@ def _check_name(text: str) -> str:
     return text
 
 
+class Tls(Settings):
+    """What proves to browsers that they speak with this center; PEM files."""
+
+    certificate: Path = Field(
+        description="The certificate, and those that lead from it to one that phones trust."
+    )
+    key: Path = Field(description="Its private key, without a password.")
+
+
 class Http(Settings):
     """Where the web pages are served."""
 
@@ -35,6 +44,19 @@ class Http(Settings):
     public_url: str | None = Field(
         None, description="Where phones reach the pages; for links in messages."
     )
+    tls: Tls | None = Field(
+        None, description="Serve https. Phones install the page from an https address only."
+    )
+
+    @property
+    def is_https(self) -> bool:
+        """True when browsers reach the pages over https, here or at a proxy."""
+        return self.tls is not None or (self.public_url or "").startswith("https://")
+
+    @property
+    def scheme(self) -> str:
+        """What the pages are served over here: ``http`` or ``https``."""
+        return "https" if self.tls else "http"
 
     @field_validator("public_url")
     @classmethod

@@ -92,8 +92,7 @@ def create_app(
             where = f"looks[{index}].url"
             raise ConfigError([Problem(where, "an http or https URL", repr(look.url))]) from error
     by_site = {Site(*key): by_aisle for key, by_aisle in planograms.items()}
-    public_url = central.http.public_url or ""
-    entrance = Entrance(accounts, central.login, public_url) if central.login.required else None
+    entrance = Entrance(accounts, central.login, central.http) if central.login.required else None
     return make_app(database, by_site, central.looks, collector, rules_of, entrance, central.stores)
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -13,6 +15,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from central.config import load_central
@@ -123,6 +126,57 @@ def test_a_port_in_use_is_one_message(tmp_path: Path) -> None:
         service = Service(tmp_path / "central.yaml")
         assert service.wait() == 2
     assert service.lines[-1].startswith(f"http: 127.0.0.1:{port}: expected an address")
+    assert not (tmp_path / "broker").exists()
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A certificate for this machine; its key is ``own.key`` beside it."""
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    command += ["-subj", "/CN=shelf", "-addext", "subjectAltName=IP:127.0.0.1"]
+    command += ["-keyout", str(tmp_path / "own.key"), "-out", str(tmp_path / "own.crt")]
+    subprocess.run(command, check=True, capture_output=True)
+    return tmp_path / "own.crt"
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
+def test_pages_are_served_over_tls(tmp_path: Path, certificate: Path) -> None:
+    """To whoever trusts the certificate; the cookie stays off plain http."""
+    tls = "http: {port: 0, tls: {certificate: own.crt, key: own.key}"
+    (tmp_path / "central.yaml").write_text(CONFIG.replace("http: {port: 0", tls))
+    service = Service(tmp_path / "central.yaml")
+    try:
+        link = service.wait_for("nobody can log in yet").split("link=")[1].strip()
+        assert link.startswith("https://127.0.0.1:")
+        form = {"username": "admin", "password": "ten letters", "again": "ten letters"}
+        trust = ssl.create_default_context(cafile=str(certificate))
+        with httpx.Client(verify=trust, timeout=20) as client:
+            answer = client.post(link, data=form, headers={"Origin": link.partition("/link")[0]})
+        assert answer.status_code == 303, answer.text
+        assert "; secure" in answer.headers["set-cookie"].lower()
+    finally:
+        service.process.kill()
+        service.process.communicate()
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
+@pytest.mark.parametrize(
+    ("key", "found"),
+    [("absent.key", "No such file"), ("own.crt", "PEM"), ("other.key", "KEY_VALUES_MISMATCH")],
+)
+def test_a_certificate_that_cannot_serve_is_one_message(
+    tmp_path: Path, certificate: Path, key: str, found: str
+) -> None:
+    """It names the field and both files, and nothing was started."""
+    command = ["openssl", "genrsa", "-out", str(tmp_path / "other.key"), "2048"]
+    subprocess.run(command, check=True, capture_output=True)
+    tls = f"http: {{port: 0, tls: {{certificate: own.crt, key: {key}}}"
+    (tmp_path / "central.yaml").write_text(CONFIG.replace("http: {port: 0", tls))
+    service = Service(tmp_path / "central.yaml")
+    assert service.wait() == 2
+    assert service.lines[-1].startswith("http.tls: expected a certificate and its private key")
+    assert found in service.lines[-1]
+    assert str(tmp_path / key) in service.lines[-1]
     assert not (tmp_path / "broker").exists()
 
 
