@@ -199,7 +199,7 @@ class Batch:
         self._write_events(written)
         insert_new(self._connection, tables.evidence, self._evidence)
         upsert(self._connection, tables.nodes, list(self._nodes.values()))
-        upsert(self._connection, tables.cameras, list(self._cameras.values()))
+        upsert(self._connection, tables.cameras, self._aged_cameras())
         upsert(self._connection, tables.node_health, list(self._health.values()))
         if self._dead:
             self._connection.execute(tables.dead_letters.insert(), self._dead)
@@ -296,6 +296,20 @@ class Batch:
             )
         ).one_or_none()
         return row._asdict() if row else None
+
+    def _aged_cameras(self) -> list[dict[str, Any]]:
+        """Return the cameras' rows; a calibration that is in use already keeps its age."""
+        columns = tables.cameras.c
+        names = (columns.tenant, columns.site, columns.node, columns.camera)
+        for (node, camera), row in self._cameras.items():
+            key = (node.tenant, node.site, node.node, camera)
+            query = select(columns.calibration, columns.calibration_since_utc).where(
+                *(column == value for column, value in zip(names, key, strict=True))
+            )
+            known = self._connection.execute(query).one_or_none()
+            if known is not None and known.calibration == row["calibration"]:
+                row["calibration_since_utc"] = known.calibration_since_utc
+        return list(self._cameras.values())
 
     def _is_complete(self, snapshot: Snapshot) -> bool:
         """True when every event that the snapshot sums up is committed or given up."""

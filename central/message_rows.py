@@ -79,6 +79,7 @@ def evidence_row(meaning: EvidenceEvent) -> dict[str, Any]:
 def camera_row(meaning: Camera, received: Received) -> dict[str, Any]:
     """Return what a camera's looks are worth; nothing began later than it was told."""
     node, status = meaning.node, meaning.status
+    at_utc = min(status.time, received.received_utc)
     return {
         "tenant": node.tenant,
         "site": node.site,
@@ -86,10 +87,11 @@ def camera_row(meaning: Camera, received: Received) -> dict[str, Any]:
         "camera": status.camera,
         "state": status.state.value,
         "since_utc": min(status.since, received.received_utc),
-        "time_utc": min(status.time, received.received_utc),
+        "time_utc": at_utc,
         "detail": status.detail,
         "calibration_score": status.calibration_score,
         "calibration": status.calibration,
+        "calibration_since_utc": None if status.calibration is None else at_utc,
         "drift_px": status.drift_px,
         "drift_since_utc": status.drift_since,
     }

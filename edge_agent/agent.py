@@ -34,6 +34,7 @@ from edge_agent.model_watch import POLL_SECS, WatchedModel, words_of
 from edge_agent.outbox import Outbox, OutboxError
 from edge_agent.picture import draw_slots, encode_jpeg
 from edge_agent.references import drift_of
+from edge_agent.self_report import SelfReport
 from edge_agent.settled import Settled
 from edge_agent.site_planograms import RecogniserOf, load_planograms, load_recognisers
 from edge_agent.station import Looked, Station
@@ -136,6 +137,7 @@ class Agent:
             utc_now(),
             self._settled,
         )
+        self._self_report = SelfReport(self._outbox, cameras, time.monotonic())
         self._health = None
         if site.health is not None:
             self._health = HealthServer(site.health.host, site.health.port, health=self._health_now)
@@ -277,10 +279,12 @@ class Agent:
                     self._books.reported(report.camera, report.state, report.detail, report.at_utc)
                 if looked is not None:
                     self._books.looked(looked)
+                    self._self_report.looked(looked.camera, looked.captured_at_utc)
                 if time.monotonic() - ticked >= TICK_SECS:
                     ticked = time.monotonic()
                     self._note_files()
                     self._books.tick(ticked, utc_now())
+                    self._report_health(ticked)
                 if not self._books.has_unwritten:
                     self._fault = ""
             except Exception:  # noqa: BLE001 - a full disk: what is unwritten is kept
@@ -295,6 +299,24 @@ class Agent:
                 self._calibrations[camera].note,
             )
             self._books.noted(camera, "; ".join(filter(None, notes)), utc_now())
+
+    def _report_health(self, now_secs: float) -> None:
+        if not self._self_report.is_due(now_secs):
+            return
+        report = self._self_report.make(
+            now_secs,
+            utc_now(),
+            {name: model.current.manifest.sha256 or "" for name, model in self._models.items()},
+            {
+                name: model.refused.partition("\n")[0] or self._calibrations[name].refused
+                for name, model in self._models.items()
+            },
+            {
+                aisle: now.planogram.name if now.planogram else None
+                for aisle, now in self._books.planograms.items()
+            },
+        )
+        self._uplink.publish_metrics(report.to_json())
 
     def _health_now(self) -> Health:
         online = self._uplink.state is UplinkState.ONLINE

@@ -96,10 +96,12 @@ cameras = Table(
     text("detail"),
     Column("calibration_score", Float),
     text("calibration", nullable=True),
+    time("calibration_since_utc", nullable=True),
     Column("drift_px", Float),
     time("drift_since_utc", nullable=True),
 )
-"""What each camera's looks are worth, as its node last said."""
+"""What each camera's looks are worth, as its node last said; ``calibration_since_utc`` is when
+that version was first heard of."""
 
 node_health = Table(
     "node_health",

@@ -31,11 +31,13 @@ from central.asking import Asker
 from central.config import Central, Look
 from central.database import Database
 from central.desk import RulesOf, SiteKey, default_rules
+from central.metric_settings import Region
 from central.web.access import OpenDoor, check_same_origin, is_still_in, user_of
 from central.web.api import Acting, Api, asked_site
 from central.web.asking_pages import AskingPages
 from central.web.dead_letters import DeadLetterPages, Rereading
 from central.web.entrance import Entrance
+from central.web.fleet import FleetPages
 from central.web.language import COOKIE, LANGUAGES, texts_of
 from central.web.live import Changes, Snapshot, stream
 from central.web.login import own_path, read_form
@@ -93,7 +95,16 @@ def create_app(
             raise ConfigError([Problem(where, "an http or https URL", repr(look.url))]) from error
     by_site = {Site(*key): by_aisle for key, by_aisle in planograms.items()}
     entrance = Entrance(accounts, central.login, central.http) if central.login.required else None
-    return make_app(database, by_site, central.looks, collector, rules_of, entrance, central.stores)
+    return make_app(
+        database,
+        by_site,
+        central.looks,
+        collector,
+        rules_of,
+        entrance,
+        central.stores,
+        central.regions,
+    )
 
 
 class _Revalidated(StaticFiles):
@@ -118,6 +129,7 @@ class Web:
         collector: Collecting | None,
         rules_of: RulesOf,
         stores: Sequence[Store],
+        regions: Sequence[Region],
     ) -> None:
         self.changes = Changes()
         self._database = database
@@ -128,6 +140,7 @@ class Web:
         self._api = Api(database, self._pages, collector)
         self._asking = AskingPages(database, self._pages, collector.asker if collector else None)
         self._dead_letters = DeadLetterPages(database, self._pages.templates, collector)
+        self._fleet = FleetPages(database, self._pages.templates, regions, self._pages.name_of)
         self._pictures = Pictures(database)
         self._looks = list(looks)
 
@@ -220,6 +233,7 @@ class Web:
             *self._api.routes(),
             *self._asking.routes(),
             *self._dead_letters.routes(),
+            *self._fleet.routes(),
             Route("/healthz", self.healthz),
             Mount("/static", _Revalidated(directory=STATIC)),
         ]
@@ -233,6 +247,7 @@ def make_app(
     rules_of: RulesOf = default_rules,
     entrance: Entrance | None = None,
     stores: Sequence[Store] = (),
+    regions: Sequence[Region] = (),
 ) -> Starlette:
     """Return the page over ``database``; without a ``collector`` it only looks now and then.
 
@@ -242,7 +257,7 @@ def make_app(
     (call it before the server waits for its connections to end).
     Raises ``ValueError`` for a look whose URL is not http.
     """
-    web = Web(database, planograms, looks, collector, rules_of, stores)
+    web = Web(database, planograms, looks, collector, rules_of, stores, regions)
     if collector is not None:
         collector.on_commit(web.changes.notify)
 

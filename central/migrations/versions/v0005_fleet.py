@@ -61,6 +61,7 @@ def upgrade() -> None:
     metadata.create_all(op.get_bind())
     for column in (
         Column("calibration", String),
+        Column("calibration_since_utc", UtcTime),
         Column("drift_px", Float),
         Column("drift_since_utc", UtcTime),
     ):
