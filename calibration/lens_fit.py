@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.calibration_file import CalibrationError
-from calibration.fit import USUAL_FOCAL
+from calibration.fit_solve import USUAL_FOCAL
 from calibration.lens import Lens, Points
 from calibration.markers import BoardSpec
 from calibration.rectify import ImageBgr

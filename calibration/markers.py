@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.calibration_file import CalibrationError
-from calibration.fit import Marks, ViewFit, fit_view
+from calibration.fit import fit_view
+from calibration.fit_model import Marks, ViewFit
 from calibration.lens import Lens, Points
 from calibration.rectify import ImageBgr
 from calibration.view import BayView

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from calibration import BayView, CalibrationError, Lens
 from calibration.calibration_file import Board
-from calibration.fit import DISTORTION_SPREAD, Marks, ViewFit, fit_of_view, fit_view
+from calibration.fit import DISTORTION_SPREAD, fit_of_view, fit_view
+from calibration.fit_model import Marks, ViewFit
 from edge_agent.match import BayReading, Observed, read_bay
 from edge_agent.match.planned import PlannedBay, PlannedFacing, levels_of
 from shelf import Bay

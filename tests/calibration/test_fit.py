@@ -7,7 +7,8 @@ import pytest
 from scenes import FRONTAL, SIZE_PX, Camera
 
 from calibration import BayView, CalibrationError, Lens
-from calibration.fit import Marks, fit_view, joint_distortion
+from calibration.fit import fit_view, joint_distortion
+from calibration.fit_model import Marks
 
 CAMERA = Camera((-300.0, 1900.0, 2600.0), (450.0, 1000.0), roll_deg=2.0, focal_widths=0.7)
 LENS = Lens(fx=0.7, fy=0.7 * 16 / 9, k1=-0.1)
