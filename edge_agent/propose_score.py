@@ -97,7 +97,7 @@ def bay_findings(
             RIVAL.verdict(evidence.rival),
             evidence.rival,
             "",
-            f"{evidence.rival_words} it would fit {evidence.rival:.0%} as well"
+            f"moved {evidence.rival_words} it would fit {evidence.rival:.0%} as well"
             if evidence.rival > 0
             else "it fits nowhere else",
             "check a slot at each end of a shelf: all may be off by one",

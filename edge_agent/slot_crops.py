@@ -23,6 +23,12 @@ from shelf import Bay, BoxPx, Found, PlannedSlot, Planogram, SlotId, SlotReading
 EDGE_PX = 2.0
 """Boxes that end so near the picture's edge are cut off there."""
 
+FRONT_PX_PER_MM = 0.2
+"""A coarse front: only its geometry counts, crops are taken from the camera's picture."""
+
+WIDER = 1.5
+"""What is so many times as wide as one planned facing shows several packages."""
+
 
 @dataclass(frozen=True, slots=True)
 class SlotCrop:
@@ -58,13 +64,14 @@ def slot_sheet(
         for bay in planogram.bays
         if bay.number in calibration.bay_numbers
     ]
+    slots = {slot.id: slot for bay in bays for slot in bay.slots}
     readings = Looker(detector, bays, recogniser, calibration).look(image_bgr).readings
     size_px = (image_bgr.shape[1], image_bgr.shape[0])
     fronts = {bay.number: _front(bay, calibration.view(bay.number, size_px)) for bay in bays}
     return tuple(
         crop
         for reading in readings
-        for crop in _crops(image_bgr, reading, planogram.slot(reading.slot), fronts, planogram)
+        for crop in _crops(image_bgr, reading, slots[reading.slot], fronts, planogram)
     )
 
 
@@ -94,8 +101,7 @@ def store_crops(
 
 
 def _front(bay: Bay, view: BayView) -> Rectifier:
-    """A coarse rectifier: only its geometry counts, crops are taken from the camera's picture."""
-    return view.rectifier(bay.width_mm, bay.height_mm, 0.04 * bay.height_mm, 0.2)
+    return view.rectifier(bay.width_mm, bay.height_mm, 0.04 * bay.height_mm, FRONT_PX_PER_MM)
 
 
 def _crops(
@@ -110,7 +116,8 @@ def _crops(
     names: Counter[str] = Counter()
     best = sorted(reading.found, key=lambda item: -item.confidence)[:PER_SKU]
     for item in sorted(best, key=lambda item: item.box_xyxy_px):
-        image = front.crop(image_bgr, _frontal(item.box_xyxy_px, front), LARGEST_CROP_PX)
+        box = _frontal(item.box_xyxy_px, front)
+        image = front.crop(image_bgr, box, LARGEST_CROP_PX)
         if min(image.shape[:2]) < MIN_CROP_PX:
             continue
         names["crop"] += 1
@@ -121,7 +128,8 @@ def _crops(
                 slot.sku,
                 slot.name,
                 image,
-                _doubt(reading, item, image_bgr, planogram),
+                _doubt(reading, item, image_bgr, planogram)
+                or too_wide(box[2] - box[0], slot.facing_width_mm),
             )
         )
     return out
@@ -147,6 +155,12 @@ def _doubt(reading: SlotReading, item: Found, image_bgr: ImageBgr, planogram: Pl
     if reading.state not in (State.STOCKED, State.LOW):
         return f"the slot is read as {reading.state.value.replace('_', ' ')}: {reading.reason}"
     return ""
+
+
+def too_wide(width_px: float, facing_mm: float) -> str:
+    """Return the doubt in words that something so wide, seen frontally, is one facing, or ""."""
+    times = width_px / FRONT_PX_PER_MM / facing_mm
+    return f"{times:.1f} times as wide as one facing: several packages?" if times > WIDER else ""
 
 
 def _png(image_bgr: ImageBgr) -> bytes:

@@ -102,7 +102,7 @@ function showCrops(answer) {
   );
   const left = byId("left-out");
   left.hidden = !answer.left_out.length;
-  left.querySelector("summary").textContent = `${answer.left_out.length} slots give no picture`;
+  left.querySelector("summary").textContent = answer.left_out.length === 1 ? "1 slot gives no picture" : `${answer.left_out.length} slots give no picture`;
   left.querySelector("ul").replaceChildren(...answer.left_out.map((words) => html("li", {}, words)));
   count();
 }

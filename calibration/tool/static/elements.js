@@ -25,6 +25,8 @@ const WORDS = { green: "good", amber: "look at it", red: "not good" };
 export const sign = (verdict) =>
   html("span", { class: `sign ${verdict}`, role: "img", "aria-label": WORDS[verdict] ?? verdict }, SIGNS[verdict] ?? "…");
 
+export const capital = (words) => words.charAt(0).toUpperCase() + words.slice(1);
+
 export function findings(list, items) {
   list.replaceChildren(
     ...items.map((one) =>
@@ -32,8 +34,8 @@ export function findings(list, items) {
         "li",
         {},
         sign(one.verdict),
-        html("span", {}, one.words),
-        one.advice && one.verdict !== "green" ? html("span", { class: "advice" }, one.advice) : null,
+        html("span", {}, capital(one.words)),
+        one.advice && one.verdict !== "green" ? html("span", { class: "advice" }, `${capital(one.advice)}.`) : null,
       ),
     ),
   );

@@ -1,7 +1,7 @@
 // The page of one camera: asks the server for the state, shows it, sends what is tapped.
 
 import { Edits, ask, base } from "./api.js";
-import { byId, findings, html, notice, refresh, sign, twice } from "./elements.js";
+import { byId, capital, findings, html, notice, refresh, sign, twice } from "./elements.js";
 import { Stage } from "./stage.js";
 import { showCatalog, showHistory, showTest, startAfterwards } from "./after.js";
 
@@ -206,7 +206,7 @@ function showScore(draft) {
         "div",
         { class: `note ${verdict}`, "data-bay": bay.bay, "data-verdict": verdict },
         html("p", {}, sign(verdict || "unknown"), " ", html("strong", {}, `Bay ${bay.bay}: ${{ green: "good", amber: "look at it", red: "not good" }[verdict] ?? "…"}`)),
-        html("p", {}, words),
+        open.some((one) => words.includes(one.words)) ? null : html("p", {}, capital(words)),
         draft.scored && open.length ? list : null,
       );
     }),
