@@ -3,58 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from math import tan
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from calibration import BayView, Calibration, CalibrationError, Lens
 from calibration.calibration_file import BayCalibration
-from calibration.edit import outline_mm, rows_of
+from calibration.edit import rows_of
 from calibration.fit import joint_distortion
-from calibration.proposal import (
-    BayProposal,
-    BoardProposal,
-    CornersPx,
-    PointPx,
-    Proposal,
-    SlotProposal,
-)
-from calibration.quality import angle_deg, picture_findings, view_findings
+from calibration.median import median_picture
+from calibration.proposal import BayProposal, Proposal
+from calibration.quality import picture_findings, view_findings
 from calibration.verdict import Verdict
 from detector import Detector
 from edge_agent.frames import ImageBgr
 from edge_agent.match import Observed
 from edge_agent.observing import observe_picture
-from edge_agent.propose_evidence import (
-    Evidence,
-    evidence_for,
-    evidence_of_layout,
-)
+from edge_agent.propose_evidence import Evidence, evidence_for, evidence_of_layout
 from edge_agent.propose_fit import Fitted, fit_bay, fitted_at, with_free_boards
 from edge_agent.propose_layout import is_bare, lay_out, nominal, on_products
-from edge_agent.propose_score import GOOD_SLOT, bay_findings, score, slot_confidence
+from edge_agent.propose_score import bay_findings, score
 from edge_agent.propose_search import rough_views
+from edge_agent.propose_told import shown, sure_share, told_slots
 from edge_agent.recognise import Recogniser
-from shelf import Bay, PictureError, Planogram, Shelf, SlotId, Units
+from shelf import Bay, Planogram, Units
 
 Floats = NDArray[np.float64]
-
-SYSTEMATIC_DEPTH_MM = 23.0
-"""Standard deviation of how far behind the front plane products stand on the whole: it shows as
-a shift along it, the more the more oblique the view."""
-
-SYSTEMATIC_MM = 4.0
-"""And of what else all have in common: lips, packages smaller than planned."""
 
 WANTED_FACING_PX = 40.0
 """Narrower facings are found less surely, and their print says nothing."""
 
-MEDIAN_OF = 9
-"""More pictures than this add nothing to their median."""
-
-BOARD_POINTS = 9
 CERTAIN = {Verdict.GREEN: 1.0, Verdict.AMBER: 0.85, Verdict.RED: 0.4}
 
 
@@ -135,7 +114,7 @@ class PlanogramProposer:
             except CalibrationError:
                 proposals.append(
                     replace(
-                        _shown(planned, entry, bay, view, ()),
+                        shown(planned, entry, bay, view, ()),
                         verdict=Verdict.RED,
                         reason="nothing that stands there is what is planned",
                     )
@@ -197,16 +176,13 @@ class PlanogramProposer:
         )
         boxes = observed.facings_xyxy_px[fitted.seen]
         facing_px = float(np.median(boxes[:, 2] - boxes[:, 0])) if len(boxes) else 1.0
-        seen: dict[SlotId, int] = {}
-        for facing in fitted.facings:
-            seen[facing.slot] = seen.get(facing.slot, 0) + 1
-        slots = _slots(bay, view, fitted, seen, 1.0)
-        measured = bay_findings(evidence, fitted.fit.error_px, facing_px, _sure_share(slots))
+        slots = told_slots(bay, view, fitted, 1.0)
+        measured = bay_findings(evidence, fitted.fit.error_px, facing_px, sure_share(slots))
         of_view = view_findings(bay, view, WANTED_FACING_PX)
         findings = (*measured, *of_view)
         verdict, reason = score(findings)
         certain = CERTAIN[score(measured)[0]]
-        slots = _slots(bay, view, fitted, seen, certain)
+        slots = told_slots(bay, view, fitted, certain)
         entry = entry.model_copy(
             update={
                 "error_px": _error(fitted.fit.error_px),
@@ -216,7 +192,7 @@ class PlanogramProposer:
             }
         )
         return replace(
-            _shown(bay, entry, bay, view, slots),
+            shown(bay, entry, bay, view, slots),
             verdict=verdict,
             reason=reason,
             findings=findings,
@@ -252,128 +228,6 @@ class PlanogramProposer:
             findings=findings,
             facings_xyxy_px=observed.facings_xyxy_px,
         )
-
-
-def median_picture(pictures_bgr: Sequence[ImageBgr]) -> ImageBgr:
-    """Return what most of the pictures of one camera show at each pixel.
-
-    Raises `shelf.PictureError` for no picture, or pictures of several sizes.
-    """
-    if not len(pictures_bgr):
-        raise PictureError("expected a picture, found none")
-    if len(pictures_bgr) == 1:
-        return pictures_bgr[0]
-    sizes = {picture.shape for picture in pictures_bgr}
-    if len(sizes) > 1:
-        found = ", ".join(f"{width}x{height}" for height, width, _ in sorted(sizes))
-        raise PictureError(f"expected pictures of one size, found {found} px")
-    chosen = np.linspace(0, len(pictures_bgr) - 1, min(MEDIAN_OF, len(pictures_bgr))).round()
-    stack = np.stack([pictures_bgr[int(k)] for k in chosen])
-    # Of an even number the lower middle one: a mean of two is what no picture shows.
-    middle = (len(stack) - 1) // 2
-    return np.asarray(np.partition(stack, middle, axis=0)[middle])
-
-
-@dataclass(frozen=True, slots=True)
-class _Rect:
-    left: float
-    bottom: float
-    right: float
-    top: float
-
-    @property
-    def corners(self) -> Floats:
-        return np.array(
-            [
-                [self.left, self.top],
-                [self.right, self.top],
-                [self.right, self.bottom],
-                [self.left, self.bottom],
-            ]
-        )
-
-
-def _rects(bay: Bay) -> dict[SlotId, _Rect]:
-    return {
-        slot.id: _Rect(
-            slot.x_mm,
-            shelf.y_mm + slot.y_mm,
-            slot.x_mm + slot.width_mm,
-            shelf.y_mm + slot.y_mm + slot.height_mm,
-        )
-        for shelf in bay.shelves
-        for slot in shelf.slots
-    }
-
-
-def _slots(
-    bay: Bay, view: BayView, fitted: Fitted, seen: dict[SlotId, int], certain: float
-) -> tuple[SlotProposal, ...]:
-    rects = _rects(bay)
-    centers = np.array([((r.left + r.right) / 2, (r.bottom + r.top) / 2) for r in rects.values()])
-    unsure = fitted.fit.uncertainty_mm(centers)
-    oblique = min(angle_deg(bay, view), 70.0)
-    systematic = float(np.hypot(SYSTEMATIC_DEPTH_MM * tan(np.radians(oblique)), SYSTEMATIC_MM))
-    out = []
-    for slot, uncertainty in zip(bay.slots, unsure, strict=True):
-        rect = rects[slot.id]
-        visible = view.visible_share((rect.left, rect.bottom, rect.right, rect.top))
-        count = seen.get(slot.id, 0)
-        confidence, reason = slot_confidence(
-            slot.width_mm, float(uncertainty), systematic, slot.facings, count, visible, certain
-        )
-        out.append(
-            SlotProposal(
-                slot=slot.id,
-                sku=slot.sku,
-                name=slot.name,
-                corners_px=_corners(view.image_from_bay(rect.corners)),
-                confidence=confidence,
-                reason=reason,
-                visible=visible,
-                uncertainty_mm=float(uncertainty),
-                facings_expected=slot.facings,
-                facings_seen=count,
-            )
-        )
-    return tuple(out)
-
-
-def _sure_share(slots: Sequence[SlotProposal]) -> float:
-    shown = [slot for slot in slots if slot.visible >= 0.5]
-    return sum(slot.confidence >= GOOD_SLOT for slot in shown) / max(1, len(shown))
-
-
-def _shown(
-    planned: Bay,
-    entry: BayCalibration,
-    bay: Bay,
-    view: BayView,
-    slots: tuple[SlotProposal, ...],
-) -> BayProposal:
-    return BayProposal(
-        bay=planned.number,
-        verdict=Verdict.RED,
-        reason="",
-        found=entry,
-        corners_px=_corners(view.image_from_bay(outline_mm(bay))),
-        boards=tuple(_board(shelf, bay, view) for shelf in bay.shelves),
-        slots=slots,
-    )
-
-
-def _board(shelf: Shelf, bay: Bay, view: BayView) -> BoardProposal:
-    xs = np.linspace(0.0, bay.width_mm, BOARD_POINTS)
-    line = view.image_from_bay(np.column_stack([xs, np.full(len(xs), shelf.y_mm)]))
-    good = line[np.isfinite(line).all(axis=1)]
-    return BoardProposal(shelf.number, tuple((float(x), float(y)) for x, y in good))
-
-
-def _corners(points: Floats) -> CornersPx:
-    """Corners as they are told; what the view says nothing of lies far outside."""
-    clean = np.nan_to_num(points, nan=-1e6)
-    pairs: list[PointPx] = [(float(x), float(y)) for x, y in clean]
-    return (pairs[0], pairs[1], pairs[2], pairs[3])
 
 
 def _entry(fitted: Fitted, planned: Bay, before: BayCalibration | None) -> BayCalibration:

@@ -16,10 +16,11 @@ from calibration.calibration_file import BayCalibration, PictureSize
 from calibration.edit import bay_from_corners, rows_of
 from calibration.history import next_version, save
 from calibration.markers import view_from_strips
+from calibration.median import median_picture
 from calibration.proposal import BayProposal, Proposal
 from detector import Detector, read_picture
 from edge_agent.frames import ImageBgr
-from edge_agent.propose import PlanogramProposer, median_picture
+from edge_agent.propose import PlanogramProposer
 from edge_agent.propose_marks import hung_strips, read_lens
 from edge_agent.propose_picture import draw_proposal
 from edge_agent.propose_score import GOOD_SLOT

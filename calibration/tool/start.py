@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from calibration.calibration_file import (
     BayCalibration,
     Calibration,
@@ -11,6 +9,7 @@ from calibration.calibration_file import (
     PictureSize,
 )
 from calibration.edit import bay_from_corners, rows_of
+from calibration.median import median_picture
 from calibration.rectify import ImageBgr
 from calibration.tool.site import Camera, CameraPlace
 from shelf.errors import ShelfwatchError
@@ -41,8 +40,7 @@ def still(camera: Camera) -> ImageBgr:
     pictures = camera.recent() or [sight.image_bgr]
     if len(pictures) < FOR_MEDIAN:
         return pictures[-1]
-    middle = len(pictures) // 2
-    return np.ascontiguousarray(np.partition(np.stack(pictures), middle, axis=0)[middle])
+    return median_picture(pictures)
 
 
 def fits(calibration: Calibration, picture: ImageBgr) -> bool:

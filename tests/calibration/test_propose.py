@@ -14,13 +14,14 @@ from typer.testing import CliRunner
 from calibration import BayView, Calibration, Verdict
 from calibration.calibration_file import Board
 from calibration.edit import outline_mm
+from calibration.median import median_picture
 from detector import Detector
 from edge_agent.calibrate_cli import app
 from edge_agent.match import BayPose
-from edge_agent.propose import PlanogramProposer, median_picture
+from edge_agent.propose import PlanogramProposer
 from edge_agent.propose_search import view_of
 from edge_agent.recognise import Recogniser
-from edge_agent.slot_crops import slot_sheet, store_crops
+from edge_agent.slot_crops import FRONT_PX_PER_MM, slot_sheet, store_crops, too_wide
 from shelf import PictureError, Planogram, Units, load_planogram
 from simulator.days.stores import design_of
 from simulator.people import Person
@@ -160,6 +161,13 @@ def test_crops_of_an_approved_view_become_pictures(
     assert len(report.added) == 3
     assert report.added[0].parent.name == crops[0].sku
     assert report.added[0].name.startswith("c1-b01-s1-p01")
+
+
+def test_a_crop_of_several_packages_is_doubted() -> None:
+    """Two bags that were taken for one are no picture of the product."""
+    bag_mm = 120.0
+    assert too_wide(1.2 * bag_mm * FRONT_PX_PER_MM, bag_mm) == ""
+    assert "2.1 times as wide as one facing" in too_wide(2.1 * bag_mm * FRONT_PX_PER_MM, bag_mm)
 
 
 def run(*arguments: object) -> tuple[int, str]:
