@@ -23,7 +23,8 @@ def _check_name(text: str) -> str:
     return text
 
 
-def _check_zone(text: str) -> str:
+def check_zone(text: str) -> str:
+    """Return the name of a time zone; raises ``ValueError``."""
     try:
         ZoneInfo(text)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
@@ -126,7 +127,7 @@ class Store(Settings):
     tenant: Name = Field(description="The tenant, as in the topics.")
     site: Name = Field(description="The site, as in the topics.")
     name: str | None = Field(None, description="The name that people use.")
-    timezone: Annotated[str, AfterValidator(_check_zone)] = Field(
+    timezone: Annotated[str, AfterValidator(check_zone)] = Field(
         "UTC", description="The store's time zone, like Europe/Berlin."
     )
     hours: OpeningHours | None = Field(None, description="Opening hours; always open if absent.")

@@ -41,8 +41,8 @@ class Channel:
                 is_sent = self._plugin.notify(
                     title=message.title,
                     body=message.body,
-                    notify_type=NotifyType.WARNING,
-                    body_format=NotifyFormat.TEXT,
+                    notify_type=NotifyType.INFO if message.is_html else NotifyType.WARNING,
+                    body_format=NotifyFormat.HTML if message.is_html else NotifyFormat.TEXT,
                 )
             except Exception as error:
                 raise SendError(_short(f"{self.name}: {error!r}")) from error
@@ -57,18 +57,7 @@ def open_channels(recipient: Recipient, place: str) -> list[Channel]:
     problem; no message repeats a URL, since it may hold a secret.
     """
     problems: list[Problem] = []
-    where = f"{place}.urls"
-    urls: Sequence[str] = recipient.urls
-    if recipient.urls_file is not None:
-        where = f"{place}.urls_file: {recipient.urls_file}"
-        urls = _read_urls(recipient.urls_file, where, problems)
-    channels: list[Channel] = []
-    for number, url in enumerate(urls, 1):
-        try:
-            channels.append(Channel(url))
-        except ValueError as error:
-            expected = str(error).removeprefix("expected ")
-            problems.append(Problem(f"{where}: number {number}", expected, "another"))
+    channels = open_urls(recipient.urls, recipient.urls_file, place, problems)
     for field in ("title", "body"):
         text = getattr(recipient, field)
         try:
@@ -77,6 +66,24 @@ def open_channels(recipient: Recipient, place: str) -> list[Channel]:
             problems.append(Problem(f"{place}.{field}", "a Jinja template", str(error)))
     if problems:
         raise ConfigError(problems)
+    return channels
+
+
+def open_urls(
+    urls: Sequence[str], urls_file: Path | None, place: str, problems: list[Problem]
+) -> list[Channel]:
+    """Return the channels of ``urls``, or of those in a file; adds to ``problems``."""
+    where = f"{place}.urls"
+    if urls_file is not None:
+        where = f"{place}.urls_file: {urls_file}"
+        urls = _read_urls(urls_file, where, problems)
+    channels: list[Channel] = []
+    for number, url in enumerate(urls, 1):
+        try:
+            channels.append(Channel(url))
+        except ValueError as error:
+            expected = str(error).removeprefix("expected ")
+            problems.append(Problem(f"{where}: number {number}", expected, "another"))
     return channels
 
 

@@ -36,6 +36,7 @@ from shelf.planogram import Planogram
 
 if TYPE_CHECKING:
     from central.delivery import Delivery
+    from central.digests import Digests
 
 GRACE_SECS = 3
 """How long open pages may take to end; they come back by themselves."""
@@ -86,7 +87,6 @@ def run_central(settings: Central, ready: Callable[[str], None] | None = None) -
     for what cannot be opened or started, or when the embedded broker ends.
     """
     from central.web.app import create_app
-    from central.web.metrics_api import MetricsApi
 
     tls = settings.http.tls
     if tls is not None:
@@ -101,6 +101,7 @@ def run_central(settings: Central, ready: Callable[[str], None] | None = None) -
         rules_of = rules_from(settings, planograms)
         grouping = grouping_from(settings, planograms, rules_of)
         delivery = delivery_from(settings, database, rules_of)
+        digests = digests_from(settings, database, grouping)
         assistant = settings.home_assistant.prefix if settings.home_assistant else None
         collector = Collector(
             database,
@@ -111,8 +112,9 @@ def run_central(settings: Central, ready: Callable[[str], None] | None = None) -
         )
         collector.on_commit(delivery.wake)
         accounts = Accounts(database, timedelta(days=settings.login.session_days))
-        application = create_app(settings, database, collector, planograms, rules_of, accounts)
-        application.routes.extend(MetricsApi(database, grouping).routes())
+        application = create_app(
+            settings, database, collector, planograms, rules_of, accounts, grouping
+        )
         if broker:
             broker.start()
             stack.callback(broker.stop)
@@ -129,6 +131,8 @@ def run_central(settings: Central, ready: Callable[[str], None] | None = None) -
         )
         metrics.start()
         stack.callback(metrics.stop)
+        digests.start()
+        stack.callback(digests.stop)
         if settings.prometheus is not None:
             stack.callback(serve(settings.prometheus, database, collector).shutdown)
         server = _Server(
@@ -206,6 +210,21 @@ def delivery_from(settings: Central, database: Database, rules_of: RulesOf) -> D
         raise ConfigError(problems)
     stores = {(store.tenant, store.site): store.name for store in settings.stores if store.name}
     return Delivery(database, mailboxes, rules_of, Names(stores, settings.http.public_url or ""))
+
+
+def digests_from(settings: Central, database: Database, grouping: Grouping) -> Digests:
+    """Return what sends the configured digests; raises `shelf.errors.ConfigError`."""
+    from central.channels import open_urls
+    from central.digests import Digests, Subscription
+
+    problems: list[Problem] = []
+    subscriptions = [
+        Subscription(each, open_urls(each.urls, each.urls_file, f"digests[{index}]", problems))
+        for index, each in enumerate(settings.digests)
+    ]
+    if problems:
+        raise ConfigError(problems)
+    return Digests(database, subscriptions, grouping, settings.http.public_url or "")
 
 
 class _Server(uvicorn.Server):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, IPvAnyNetwork, field_validator
+from pydantic import Field, IPvAnyNetwork, field_validator, model_validator
 
 from central.admission import AdmissionSettings
 from central.alert_settings import AlertSettings, HomeAssistant, Recipient, Store
 from central.broker_settings import BrokerSettings
+from central.digest_settings import DigestSettings
 from central.metric_settings import Keep, MetricSettings, Prometheus, Regions
 from shelf.planogram import Planogram
 from shelf.planogram_file import load_planogram
@@ -126,6 +128,7 @@ class Central(Regions):
     alerts: AlertSettings = Field(default_factory=AlertSettings, description="Times of alerts.")
     stores: tuple[Store, ...] = Field((), description="Opening hours of stores.")
     people: tuple[Recipient, ...] = Field((), description="Who is pushed to.")
+    digests: tuple[DigestSettings, ...] = Field((), description="Summaries by mail.")
     home_assistant: HomeAssistant | None = Field(None, description="MQTT discovery, if wanted.")
     metrics: MetricSettings = Field(default_factory=MetricSettings, description="Figures.")
     keep: Keep = Field(default_factory=Keep, description="After how long what is deleted.")
@@ -153,10 +156,28 @@ class Central(Regions):
     @field_validator("people")
     @classmethod
     def _check_people(cls, people: tuple[Recipient, ...]) -> tuple[Recipient, ...]:
-        names = [person.name for person in people]
-        if twice := next((name for name in names if names.count(name) > 1), None):
-            raise ValueError(f"expected each name once, got {twice} twice")
+        _check_once([person.name for person in people])
         return people
+
+    @field_validator("digests")
+    @classmethod
+    def _check_digests(cls, digests: tuple[DigestSettings, ...]) -> tuple[DigestSettings, ...]:
+        _check_once([digest.name for digest in digests])
+        return digests
+
+    @model_validator(mode="after")
+    def _check_regions_of_digests(self) -> Self:
+        known = {(region.tenant, region.id) for region in self.regions}
+        for digest in self.digests:
+            if digest.region is not None and (digest.tenant, digest.region) not in known:
+                wanted = f"{digest.tenant}/{digest.region}"
+                raise ValueError(f"expected digests of regions that are there, got {wanted}")
+        return self
+
+
+def _check_once(names: Sequence[str]) -> None:
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise ValueError(f"expected each name once, got {twice} twice")
 
 
 def load_central(path: Path) -> Central:

@@ -46,10 +46,11 @@ class TextError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What a channel is given."""
+    """What a channel is given; of HTML it makes the text that it can show."""
 
     title: str
     body: str
+    is_html: bool = False
 
 
 def render(

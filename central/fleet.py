@@ -114,9 +114,14 @@ class Fleet:
     cameras: tuple[FleetCamera, ...] = ()
 
     @property
+    def units(self) -> tuple[FleetNode | FleetCamera, ...]:
+        """Nodes, then cameras."""
+        return (*self.nodes, *self.cameras)
+
+    @property
     def needs(self) -> dict[Need, int]:
         """How many nodes and cameras have each need, the most urgent first."""
-        counts = Counter(need for unit in (*self.nodes, *self.cameras) for need in unit.needs)
+        counts = Counter(need for unit in self.units for need in unit.needs)
         return {need: counts[need] for need in Need if counts[need]}
 
     def with_need(self, need: Need) -> Fleet:

@@ -54,6 +54,7 @@ def _what_is_over(keep: Keep, now: datetime) -> list[tuple[Table, ColumnElement[
         (tables.staff_actions, tables.staff_actions.c.alert.in_(old_alerts)),
         (tables.alerts, closed),
         (tables.pushes, tables.pushes.c.ended_utc < alerts),
+        (tables.digests, tables.digests.c.created_utc < alerts),
         (tables.slot_intervals, tables.slot_intervals.c.until_utc < history),
         (tables.stock_outs, tables.stock_outs.c.ended_utc < history),
         (tables.slot_hours, tables.slot_hours.c.hour_utc < history),

@@ -147,7 +147,6 @@ digests = Table(
     key("channel"),
     text("state"),
     text("title"),
-    text("body"),
     text("html"),
     time("created_utc"),
     time("next_utc"),

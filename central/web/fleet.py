@@ -102,7 +102,7 @@ class FleetPages:
         fleet, sites = await run_in_threadpool(self._read, request, wanted)
         shown = fleet.with_need(wanted.need) if wanted.need else fleet
         t = texts_of(request)
-        tasks = [u for u in (*shown.nodes, *shown.cameras) if u.needs and u.needs[0].is_grave]
+        tasks = [u for u in shown.units if u.needs and u.needs[0].is_grave]
         return self._templates.page(
             request,
             "fleet/fleet.html",
@@ -141,7 +141,7 @@ class FleetPages:
         text = io.StringIO()
         table = csv.DictWriter(text, COLUMNS, extrasaction="ignore", restval="")
         table.writeheader()
-        for unit in (*shown.nodes, *shown.cameras):
+        for unit in shown.units:
             table.writerow({name: _cell(value) for name, value in _plain(unit).items()})
         headers = {
             "Content-Disposition": 'attachment; filename="fleet.csv"',

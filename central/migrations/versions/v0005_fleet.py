@@ -45,7 +45,6 @@ Table(
     key("channel"),
     text("state"),
     text("title"),
-    text("body"),
     text("html"),
     time("created_utc"),
     time("next_utc"),
