@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, and_, func, select
 
 from central import tables
 from central.metrics.days import (
@@ -119,12 +119,7 @@ def read_store_days(
             columns.by_hour,
             columns.detected,
             columns.restocked,
-        ).where(
-            columns.tenant == tenant,
-            columns.site.in_([site[1] for site in sites if site[0] == tenant]),
-            columns.day >= days.first.isoformat(),
-            columns.day <= days.last.isoformat(),
-        )
+        ).where(_of(tenant, sites, days))
         found += connection.execute(query).all()
     found.sort(key=lambda row: row[:3])
     return StoreDays(
@@ -137,16 +132,35 @@ def read_store_days(
     )
 
 
-def count_slot_days(connection: Connection, sites: Sequence[SiteKey], days: Days) -> int:
-    """Return how many rows sums by slot and day have of some stores and days."""
+def read_slot_rows(connection: Connection, sites: Sequence[SiteKey], days: Days) -> dict[date, int]:
+    """Return how many rows the sums by slot have on each day, at some stores."""
     columns = tables.site_days.c
-    count = 0
+    found: dict[date, int] = {}
     for tenant in sorted({site[0] for site in sites}):
-        query = select(func.sum(columns.rows)).where(
-            columns.tenant == tenant,
-            columns.site.in_([site[1] for site in sites if site[0] == tenant]),
-            columns.day >= days.first.isoformat(),
-            columns.day <= days.last.isoformat(),
+        query = (
+            select(columns.day, func.sum(columns.rows).label("slots"))
+            .where(_of(tenant, sites, days))
+            .group_by(columns.day)
         )
-        count += int(connection.execute(query).scalar() or 0)
-    return count
+        for row in connection.execute(query):
+            day = date.fromisoformat(row.day)
+            found[day] = found.get(day, 0) + int(row.slots)
+    return found
+
+
+def _of(tenant: str, sites: Sequence[SiteKey], days: Days) -> ColumnElement[bool]:
+    columns = tables.site_days.c
+    return and_(
+        columns.tenant == tenant,
+        columns.site.in_([site[1] for site in sites if site[0] == tenant]),
+        columns.day >= days.first.isoformat(),
+        columns.day <= days.last.isoformat(),
+    )
+
+
+def is_summing(connection: Connection, sites: Sequence[SiteKey]) -> bool:
+    """True while days of some of the stores are still to be summed again."""
+    columns = tables.days_due.c
+    found = connection.execute(select(columns.tenant, columns.site).distinct().limit(2000))
+    wanted = set(sites)
+    return any((row.tenant, row.site) in wanted for row in found)

@@ -29,12 +29,13 @@ class Right(StrEnum):
     PUSHES = "see what could not be sent"
     FLEET = "see how nodes and cameras are"
     DEAD_LETTERS = "see messages that could not be used"
+    COMPARE = "compare stores"
     USERS = "manage people"
 
 
 RIGHTS = {
     Role.STAFF: frozenset({Right.ACT}),
-    Role.MANAGER: frozenset({Right.ACT, Right.RESET, Right.PUSHES, Right.FLEET}),
+    Role.MANAGER: frozenset({Right.ACT, Right.RESET, Right.PUSHES, Right.FLEET, Right.COMPARE}),
     Role.INSTALLER: frozenset({Right.RESET, Right.FLEET}),
     Role.ADMIN: frozenset(Right),
 }

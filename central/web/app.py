@@ -32,6 +32,7 @@ from central.config import Central, Look
 from central.database import Database
 from central.desk import RulesOf, SiteKey, default_rules
 from central.metric_settings import Region
+from central.metrics.grouping import Grouping
 from central.web.access import OpenDoor, check_same_origin, is_still_in, user_of
 from central.web.api import Acting, Api, asked_site
 from central.web.asking_pages import AskingPages
@@ -41,8 +42,10 @@ from central.web.fleet import FleetPages
 from central.web.language import COOKIE, LANGUAGES, texts_of
 from central.web.live import Changes, Snapshot, stream
 from central.web.login import own_path, read_form
+from central.web.metrics_api import Clock, MetricsApi, now_utc
 from central.web.pages import Pages, Planograms, View
 from central.web.pictures import Pictures
+from central.web.region.pages import RegionPages
 from central.web.rendering import Templates
 from central.web.rows import NO_SITE, Site
 from central.web.security import Compressed, SecurityHeaders, origin_of
@@ -82,6 +85,7 @@ def create_app(
     planograms: Mapping[SiteKey, Mapping[str, Planogram]],
     rules_of: RulesOf,
     accounts: Accounts,
+    grouping: Grouping,
 ) -> Starlette:
     """Return the page as ``central`` configures it, live with the collector's commits.
 
@@ -104,6 +108,7 @@ def create_app(
         entrance,
         central.stores,
         central.regions,
+        grouping,
     )
 
 
@@ -130,6 +135,8 @@ class Web:
         rules_of: RulesOf,
         stores: Sequence[Store],
         regions: Sequence[Region],
+        grouping: Grouping,
+        clock: Clock,
     ) -> None:
         self.changes = Changes()
         self._database = database
@@ -141,6 +148,8 @@ class Web:
         self._asking = AskingPages(database, self._pages, collector.asker if collector else None)
         self._dead_letters = DeadLetterPages(database, self._pages.templates, collector)
         self._fleet = FleetPages(database, self._pages.templates, regions, self._pages.name_of)
+        self._region = RegionPages(database, self._pages.templates, grouping, planograms, clock)
+        self._metrics = MetricsApi(database, grouping, clock)
         self._pictures = Pictures(database)
         self._looks = list(looks)
 
@@ -234,6 +243,8 @@ class Web:
             *self._asking.routes(),
             *self._dead_letters.routes(),
             *self._fleet.routes(),
+            *self._region.routes(),
+            *self._metrics.routes(),
             Route("/healthz", self.healthz),
             Mount("/static", _Revalidated(directory=STATIC)),
         ]
@@ -248,6 +259,8 @@ def make_app(
     entrance: Entrance | None = None,
     stores: Sequence[Store] = (),
     regions: Sequence[Region] = (),
+    grouping: Grouping | None = None,
+    clock: Clock = now_utc,
 ) -> Starlette:
     """Return the page over ``database``; without a ``collector`` it only looks now and then.
 
@@ -257,7 +270,17 @@ def make_app(
     (call it before the server waits for its connections to end).
     Raises ``ValueError`` for a look whose URL is not http.
     """
-    web = Web(database, planograms, looks, collector, rules_of, stores, regions)
+    web = Web(
+        database,
+        planograms,
+        looks,
+        collector,
+        rules_of,
+        stores,
+        regions,
+        grouping or Grouping(),
+        clock,
+    )
     if collector is not None:
         collector.on_commit(web.changes.notify)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -41,12 +40,13 @@ FILTERS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """A request, understood: which stores of which tenant, and the rest of the question."""
+Clock = Callable[[], datetime]
+"""Says what time it is, in UTC."""
 
-    tenant: str | None
-    question: Question
+
+def now_utc() -> datetime:
+    """Return the time."""
+    return datetime.now(UTC)
 
 
 class MetricsApi:
@@ -56,7 +56,7 @@ class MetricsApi:
         self,
         database: Database,
         grouping: Grouping,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Clock = now_utc,
     ) -> None:
         self._database = database
         self._grouping = grouping
@@ -102,7 +102,7 @@ class MetricsApi:
         rows = [
             (cell.times.out_of_stock_ms, self._row(question.by, group, cell))
             for group, cell in self._cells(question).items()
-            if _is_chronic(cell)
+            if is_chronic(cell)
         ]
         rows.sort(key=lambda row: (-row[0], str(row[1])))
         return {
@@ -161,7 +161,7 @@ class MetricsApi:
             until_utc=until,
             by=_dimensions(given.get("by", "") if by is None else by),
             where={d: given[d.value] for d in FILTERS if d.value in given},
-            hours=_hours(given.get("hours")),
+            hours=hours_of(given.get("hours")),
         )
 
     def _midnight(self, sites: Sequence[SiteKey], until: datetime) -> datetime:
@@ -201,7 +201,8 @@ class MetricsApi:
         ]
 
 
-def _is_chronic(cell: Cell) -> bool:
+def is_chronic(cell: Cell) -> bool:
+    """True when a slot is empty again and again, or for much of the time."""
     times = cell.times
     share = times.out_of_stock_ms / times.observed_ms if times.observed_ms else 0
     return len(cell.detect_secs) >= CHRONIC_STOCK_OUTS or share >= CHRONIC_SHARE
@@ -232,7 +233,8 @@ def _time(text: str | None, name: str) -> datetime | None:
     return moment.astimezone(UTC)
 
 
-def _hours(text: str | None) -> tuple[int, int] | None:
+def hours_of(text: str | None) -> tuple[int, int] | None:
+    """Return hours of the day like ``7-22``; raises 400 for anything else."""
     if text is None:
         return None
     first, _, last = text.partition("-")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, Table, select, union
+from sqlalchemy import Connection, RowMapping, Select, Table, or_, select, union
 
 from central import tables
 from central.web.rows import (
@@ -100,6 +101,33 @@ def read_alert(connection: Connection, alert: str) -> AlertRow | None:
     query = _alert_query().where(tables.alerts.c.alert == alert)
     row = connection.execute(query).mappings().one_or_none()
     return _alert(row) if row else None
+
+
+def read_slot_alerts(
+    connection: Connection,
+    site: Site,
+    aisle: str,
+    slot: str,
+    since: datetime,
+    until: datetime,
+    limit: int,
+) -> list[AlertRow]:
+    """Return the last alerts of a slot that were open between two times, the newest first."""
+    alerts = tables.alerts.c
+    query = (
+        _alert_query()
+        .where(
+            alerts.tenant == site.tenant,
+            alerts.site == site.site,
+            alerts.aisle == aisle,
+            alerts.slot == slot,
+            alerts.opened_utc < until,
+            or_(alerts.closed_utc.is_(None), alerts.closed_utc >= since),
+        )
+        .order_by(alerts.opened_utc.desc())
+        .limit(limit)
+    )
+    return [_alert(row) for row in connection.execute(query).mappings()]
 
 
 def read_dead_pushes(connection: Connection) -> list[DeadPush]:

@@ -15,7 +15,7 @@ from central import tables
 from central.database import Database
 from central.desk import Actor, Desk
 from central.ingest import Ingest
-from central.metrics.day_reading import count_slot_days, read_store_days
+from central.metrics.day_reading import read_slot_rows, read_store_days
 from central.metrics.figures import Cell, spread
 from central.metrics.grouping import Dimension, Grouping
 from central.metrics.reading import Days, Question, read_cells, read_day_cells
@@ -110,7 +110,7 @@ def test_days_are_the_hours_of_the_clock_together(database: Database, seed: int)
                         group: cell.figures() for group, cell in exact_cells.items()
                     }
         whole = Days(first - timedelta(days=1), first + timedelta(days=9))
-        counted = count_slot_days(connection, SITES, whole)
+        counted = sum(read_slot_rows(connection, SITES, whole).values())
     assert counted == database.count(tables.slot_days) > 10
 
 
