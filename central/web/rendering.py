@@ -38,13 +38,14 @@ class Templates:
 
         Besides ``t`` it may use ``user`` (None before the login), ``may_manage``, ``languages``
         (code and own name), ``here``: its own path and query, and which other pages are theirs
-        (``may_fleet``, ``may_letters``).
+        (``may_compare``, ``may_fleet``, ``may_letters``).
         """
         user = request.scope.get("user")
         query = f"?{request.url.query}" if request.url.query else ""
         common = {
             "user": user,
             "may_manage": user is not None and not user.is_anybody and user.may(Right.USERS),
+            "may_compare": user is not None and user.may(Right.COMPARE),
             "may_fleet": user is not None and user.may(Right.FLEET),
             "may_letters": user is not None and user.may(Right.DEAD_LETTERS),
             "languages": [(code, texts("language.name")) for code, texts in LANGUAGES.items()],
