@@ -17,21 +17,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-import cv2
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from calibration.calibration_file import Calibration
 from calibration.lens import Lens, Points
 from calibration.registration_fit import LEAST_NOISE_PX, Fit, fitted, slopes_of
+from calibration.registration_reference import Reference, halved, known_in, small_grey
 from calibration.registration_tiles import (
     NO_TURN,
-    Ballot,
     Contrast,
     Floats,
-    Grey,
     Known,
-    Tiles,
     Turn,
     contrast,
     place,
@@ -40,11 +37,18 @@ from calibration.registration_tiles import (
     turn_matrix,
 )
 
+__all__ = [
+    "Reference",
+    "Registration",
+    "RegistrationKind",
+    "corrected",
+    "register",
+    "small_grey",
+    "still_below_px",
+]
+
 ImageBgr = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
-
-WIDTH_PX = 640
-"""Pictures are compared at this width, and at a half and a quarter of it for votes."""
 
 STILL_PX = 2.0
 """A shift of the farthest mark below this is no movement."""
@@ -73,20 +77,8 @@ MAX_HALVES_PX = 1.5
 _FINE_PX = 1920
 """In wider pictures more than `STILL_PX` is no movement either."""
 
-_TILE_PX = 48
-_VOTE_TILE_PX = 32
-_NEAR_PX = 32
-_FAR_TILE_PX = 20
-_FAR_PX = 64
-"""Reach of the votes, on pictures a half and a quarter of `WIDTH_PX`: 0.1 and 0.4 of the width."""
-
-_FAR_ROLLS_DEG = (-2.0, -1.0, 0.0, 1.0, 2.0)
 _SEARCH_PX = 6
 _FOUND = 0.55
-_FOCALS = (0.9, 0.5, 0.6, 0.75, 1.1, 1.4, 1.8)
-"""Focal lengths in picture widths that are tried for a camera whose lens is not known."""
-
-_WHOLE_PICTURE = ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0))
 
 
 class RegistrationKind(StrEnum):
@@ -135,49 +127,6 @@ class Registration:
         return self.kind is not RegistrationKind.UNKNOWN
 
 
-class Reference:
-    """What a camera saw when its calibration was approved, as registration needs it.
-
-    ``grey`` is that picture, `WIDTH_PX` wide; ``known`` (same shape) is false where nothing is
-    known of it. ``marks_uv`` (n,2) are the points, in shares of the picture, at which shifts are
-    told: the corners of the bays.
-    """
-
-    def __init__(
-        self,
-        grey: Grey,
-        known: Known,
-        lens: Lens | None = None,
-        marks_uv: ArrayLike = _WHOLE_PICTURE,
-    ) -> None:
-        height, width = grey.shape
-        self.grey, self.known = grey, known
-        self.marks_uv = np.asarray(marks_uv, np.float64).reshape(-1, 2)
-        self.lenses = (lens,) if lens else tuple(_guess(f, width / height) for f in _FOCALS)
-        self.tiles = Tiles.of(contrast(grey, 8), known, _TILE_PX)
-        half = _halved(grey)
-        size = (half.shape[1], half.shape[0])
-        known_half = cv2.resize(known.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-        tiles = Tiles.of(contrast(half, 5), known_half >= 1, _VOTE_TILE_PX)
-        self.near = Ballot(tiles, self.lenses[0], _NEAR_PX)
-        quarter = _halved(half)
-        known_quarter = cv2.resize(known_half, quarter.shape[::-1], interpolation=cv2.INTER_AREA)
-        tiles = Tiles.of(contrast(quarter, 4), known_quarter >= 1, _FAR_TILE_PX)
-        self.far = Ballot(tiles, self.lenses[0], _FAR_PX, _FAR_ROLLS_DEG, (1.0,))
-
-    @classmethod
-    def of(
-        cls,
-        image_bgr: ImageBgr,
-        lens: Lens | None = None,
-        marks_uv: ArrayLike = _WHOLE_PICTURE,
-        ignore_mask: Mask | None = None,
-    ) -> Reference:
-        """Return the reference that a picture gives; ``ignore_mask`` (H,W) is true under masks."""
-        grey = small_grey(image_bgr)
-        return cls(grey, _known(ignore_mask, grey.shape), lens, marks_uv)
-
-
 def register(
     reference: Reference,
     now_bgr: ImageBgr,
@@ -190,7 +139,7 @@ def register(
     turn that is tried first: when most tiles are found there, the search is saved.
     """
     grey = small_grey(now_bgr)
-    known = _known(ignore_mask, grey.shape)
+    known = known_in(ignore_mask, grey.shape)
     if grey.shape != reference.grey.shape:
         return _unknown(reference, "the picture's proportions are not those of the reference")
     if not len(reference.tiles):
@@ -201,12 +150,12 @@ def register(
         near = _near(reference, fine, known, guess, 0.0, size_px)
         if near.is_known and near.inliers >= GUESS_SHARE * near.tiles:
             return near
-    half = contrast(_halved(grey), 5)
+    half = contrast(halved(grey), 5)
     turn, rival = reference.near.turn(half)
     found = _near(reference, fine, known, turn, rival, size_px)
     if found.is_known:
         return found
-    turn, rival = reference.far.turn(contrast(_halved(_halved(grey)), 4))
+    turn, rival = reference.far.turn(contrast(halved(halved(grey)), 4))
     far = _near(reference, fine, known, turn, rival, size_px)
     return far if far.kind is RegistrationKind.MOVED else found
 
@@ -223,15 +172,6 @@ def corrected(calibration: Calibration, reference_from_now: Floats) -> Calibrati
 def still_below_px(width_px: int) -> float:
     """Return the shift that is no movement in a picture so wide."""
     return STILL_PX * max(1.0, width_px / _FINE_PX)
-
-
-def small_grey(image_bgr: ImageBgr) -> Grey:
-    """Return a picture in grey, `WIDTH_PX` wide."""
-    height, width = image_bgr.shape[:2]
-    size = (WIDTH_PX, max(2 * _TILE_PX, round(height * WIDTH_PX / width)))
-    how = cv2.INTER_AREA if width > WIDTH_PX else cv2.INTER_LINEAR
-    small = cv2.resize(image_bgr, size, interpolation=how)
-    return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
 
 
 def _near(
@@ -334,25 +274,6 @@ def _unknown(reference: Reference, reason: str) -> Registration:
         reference.lenses[0],
         len(reference.tiles),
     )
-
-
-def _guess(focal: float, aspect: float) -> Lens:
-    return Lens(fx=focal, fy=focal * aspect)
-
-
-def _halved(grey: Grey) -> Grey:
-    size = (grey.shape[1] // 2, grey.shape[0] // 2)
-    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-
-
-def _known(ignore_mask: Mask | None, shape: tuple[int, ...]) -> Known:
-    """Return where nothing of a mask falls on a smaller picture, with a margin."""
-    if ignore_mask is None or not ignore_mask.any():
-        return np.ones(shape, np.bool_)
-    size = (shape[1], shape[0])
-    ignored = cv2.resize(ignore_mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
-    wide = cv2.dilate(ignored.astype(np.uint8), np.ones((9, 9), np.uint8))
-    return np.asarray(wide == 0)
 
 
 def _are_known(places: Points, known: Known) -> Mask:

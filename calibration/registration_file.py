@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from calibration.registration import WIDTH_PX
+from calibration.registration_reference import WIDTH_PX
 from calibration.registration_tiles import Grey, Known
 from shelf.errors import ShelfwatchError
 
