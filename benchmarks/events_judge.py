@@ -68,7 +68,10 @@ RULES = (
     Variant("no bar for visibility", (("match.verdict.MIN_VISIBLE", 0.0),)),
     Variant("blind rows count in full", (("match.verdict.BLIND_ROW_WEIGHT", 1.0),)),
     Variant("phantoms in gaps stay", (("observing.PHANTOM_SHARE", 2.0),)),
-    Variant("strangers of any size", (("match.reading.SIZE_OCTAVES", NEVER),)),
+    Variant(
+        "strangers of any size",
+        (("match.reading.SMALLER_OCTAVES", NEVER), ("match.reading.LARGER_OCTAVES", NEVER)),
+    ),
     Variant("no second look at prints", prints=False),
     Variant("boxes around several count", (("match.reading.HELD_SHARE", 2.0),)),
     Variant("boxes around a stack are strangers", (("match.reading.STACK_OCTAVES", 0.0),)),

@@ -25,15 +25,17 @@ BLIND_FACINGS = 5
 BLIND_SHARE = 0.8
 """So many facings, and this share, of a row without an answer say that it cannot be read."""
 
-SIZE_OCTAVES = 0.7
-"""How far, in doublings, a stranger's sides may be from what its product measures (or, where
-that is not known, the product in whose place it stands)."""
+SMALLER_OCTAVES, LARGER_OCTAVES = 0.35, 0.7
+"""How far, in doublings, a stranger's sides may be below and above what its product measures (or,
+where that is not known, the product in whose place it stands). Above it a box may show what stands
+behind; less than the product is a part of another one."""
 
 COLOURFUL = 7.0
 """A place whose colours spread by more (units of CIE Lab) is not bare: wall and board are plain."""
 
 STACK_OCTAVES = 0.3
-"""How far, in doublings, a box may be from stacked facings in size to be taken for them."""
+"""How far, in doublings, a box may be from one facing in width, and how much taller it must be, to
+be taken for several on top of each other."""
 
 HELD_SHARE = 0.7
 """A box holds a facing of which this share lies in it."""
@@ -126,16 +128,18 @@ def _strangers(
 
 
 def _is_a_stack(box: Floats, slot: PlannedSlot) -> bool:
-    """Whether a box has the size of planned facings on top of each other, taken for one.
+    """Whether a box may hold planned facings on top of each other, taken for one.
 
-    What it looks like then says nothing: it is two prints at once.
+    What it looks like then says nothing: it is two prints at once. It is as wide as a facing and
+    taller than one; at most it shows the stack and, above it, a facing that stands behind.
     """
-    wide = box[2] - box[0], slot.facing_width_mm
-    for high in range(2, slot.facings_high + 1):
-        tall = box[3] - box[1], high * slot.facing_height_mm
-        if all(abs(log2(seen / meant)) < STACK_OCTAVES for seen, meant in (wide, tall)):
-            return True
-    return False
+    wide = log2((box[2] - box[0]) / slot.facing_width_mm)
+    high = (box[3] - box[1]) / slot.facing_height_mm
+    return (
+        slot.facings_high > 1
+        and abs(wide) < STACK_OCTAVES
+        and STACK_OCTAVES < log2(high) < log2(slot.facings_high + 1) + STACK_OCTAVES
+    )
 
 
 def _is_around_several(box: Floats, others: Floats) -> bool:
@@ -175,7 +179,7 @@ def _has_size_of(size: tuple[float, float], box: Floats) -> bool:
     A part of a package may look like another product; it has not its size.
     """
     wide, tall = float(box[2] - box[0]) / size[0], float(box[3] - box[1]) / size[1]
-    return max(abs(log2(wide)), abs(log2(tall))) < SIZE_OCTAVES
+    return all(-SMALLER_OCTAVES < log2(side) < LARGER_OCTAVES for side in (wide, tall))
 
 
 def _left_over(planned: PlannedBay, aligned: Sequence[Aligned]) -> list[tuple[int, int]]:
