@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector import GAP, PRODUCT, Detections, Detector, crops_of
-from detector.boxes import containment_matrix
+from detector.boxes import containment_matrix, nms
 from edge_agent.frames import ImageBgr
 from edge_agent.match import Observed
 from edge_agent.places import (
@@ -126,19 +126,27 @@ def _with_low_ones(
 
 
 def without_phantoms(observed: Observed, detector: Detector) -> Observed:
-    """Leave out facings that lie in a gap of which the detector is surer than of them.
+    """Leave out boxes that are one facing twice, and facings in a gap that is surer than they are.
 
-    Scores of two classes compare by how far they are above their thresholds.
+    Two boxes are one when mending has made them so: they overlap more than the detector lets two
+    of its own. Scores of two classes compare by how far they are above their thresholds.
     """
+    classes = {entry.name: entry for entry in detector.manifest.classes}
+    once = nms(
+        observed.facings_xyxy_px.astype(np.float32),
+        observed.facing_scores.astype(np.float32),
+        classes[PRODUCT].nms_iou or detector.manifest.nms_iou,
+    )
+    if len(once) < len(observed.facing_scores):
+        observed = observed.only(np.sort(once))
     if len(observed.facing_scores) == 0 or len(observed.gap_scores) == 0:
         return observed
-    threshold = {entry.name: entry.threshold for entry in detector.manifest.classes}
     facings, gaps = observed.facings_xyxy_px, observed.gaps_xyxy_px
     shares = containment_matrix(facings.astype(np.float32), gaps.astype(np.float32))
     inside = shares > PHANTOM_SHARE
     surer = (
-        observed.gap_scores[None, :] / threshold[GAP]
-        > observed.facing_scores[:, None] / threshold[PRODUCT]
+        observed.gap_scores[None, :] / classes[GAP].threshold
+        > observed.facing_scores[:, None] / classes[PRODUCT].threshold
     )
     return observed.only(np.flatnonzero(~np.any(inside & surer, axis=1)))
 

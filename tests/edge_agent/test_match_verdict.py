@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from detector import GAP, PRODUCT, Detections, Detector
 from edge_agent.match import Observed, PlannedBay, read_bay
-from edge_agent.observing import observe_picture
+from edge_agent.observing import observe_picture, without_phantoms
 from shelf import Planogram, SlotId, SlotReading, State
 from shelf.planogram_csv import parse_csv
 
@@ -141,3 +141,16 @@ def test_a_facing_in_a_gap_must_be_the_surer(score: float, kept: int) -> None:
     )
     observed = observe_picture(np.zeros((100, 100, 3), np.uint8), found, detector, None)
     assert len(observed.facing_scores) == kept
+
+
+def test_two_boxes_around_one_facing_are_one() -> None:
+    """As a label that was stretched to the whole bottle, which was found too; stacked cans stay."""
+    boxes = [[10.0, 10.0, 60.0, 200.0], [10.0, 50.0, 60.0, 200.0], [70.0, 10.0, 120.0, 120.0]]
+    seen = Observed(
+        size_px=(200, 220),
+        facings_xyxy_px=np.array([*boxes, [70.0, 90.0, 120.0, 200.0]]),
+        facing_scores=np.array([0.4, 0.5, 0.6, 0.7]),
+        gaps_xyxy_px=np.zeros((0, 4)),
+        gap_scores=np.zeros(0),
+    )
+    assert without_phantoms(seen, Detector.load()).facing_scores.tolist() == [0.5, 0.6, 0.7]
