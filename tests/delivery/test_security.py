@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 from getpass import getuser
 from pathlib import Path
 
@@ -18,8 +19,10 @@ from central.broker import free_port
 from central.broker_settings import BrokerSettings as CentralBroker
 from central.broker_settings import Program
 from edge_agent.broker_settings import BrokerSettings
+from edge_agent.calibrate_listen import AgentListener
 from edge_agent.outbox import Outbox
 from edge_agent.uplink import UplinkState
+from shelf import SlotId
 from shelf.broker import Protocol
 from shelf.topics import Node
 
@@ -164,6 +167,33 @@ def test_the_shipped_configuration_lets_events_and_watermarks_pass(
         uplink.notify()
         wait_until(lambda: is_empty(outbox), "all is committed")
         assert committed(database) == [(outbox.epoch, n) for n in range(1, 11)]
+
+
+def test_the_calibration_tool_hears_its_own_node(
+    tmp_path: Path, node: Node, certificates: Certificates, production_port: int
+) -> None:
+    """With the node's certificate, beside its agent; of another node it hears nothing."""
+    settings = BrokerSettings.model_validate(tls(certificates, "node", production_port))
+    own = AgentListener(node, settings, ["a12"])
+    other = AgentListener(Node("acme", "s0421", "s0421-e2"), settings, ["a12"])
+    with (
+        Outbox.open(tmp_path / "outbox.sqlite", node) as outbox,
+        running_uplink(outbox, settings) as uplink,
+        ExitStack() as stack,
+    ):
+        stack.callback(own.stop)
+        stack.callback(other.stop)
+        own.start()
+        other.start()
+        wait_until(lambda: uplink.state is UplinkState.ONLINE, "the agent is online")
+        wait_until(lambda: own.fault() == "", "the tool knows that its agent is online")
+        event = slot_changed(1)
+        outbox.append([event])
+        uplink.notify()
+        slot = SlotId.parse(event.subject.partition("/")[2])
+        wait_until(lambda: own.heard("a12", slot), "the tool hears the alert")
+        assert uplink.state is UplinkState.ONLINE
+        assert other.fault() != ""
 
 
 def test_a_node_cannot_speak_for_another(
