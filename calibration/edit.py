@@ -36,7 +36,8 @@ MIN_SIDE_PX = 24.0
 TOUCH_MM = 3.0
 """Borders of two slots that are closer than this are one border."""
 
-_NAMES = ("top left", "top right", "bottom right", "bottom left")
+CORNERS = ("top left", "top right", "bottom right", "bottom left")
+"""The order of a bay's corners, in words."""
 
 
 class Side(StrEnum):
@@ -183,7 +184,7 @@ def _check_corners(points: Points) -> None:
         if np.linalg.norm(one) < MIN_SIDE_PX:
             raise CalibrationError(
                 f"corners: expected at least {MIN_SIDE_PX:.0f} px between them, found "
-                f"{np.linalg.norm(one):.0f} px from {_NAMES[k]} to {_NAMES[(k + 1) % 4]}"
+                f"{np.linalg.norm(one):.0f} px from {CORNERS[k]} to {CORNERS[(k + 1) % 4]}"
             )
         turns.append(float(one[0] * two[1] - one[1] * two[0]))
     if all(turn < 0 for turn in turns):

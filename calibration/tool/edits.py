@@ -13,12 +13,18 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from calibration.calibration_file import BayCalibration, CalibrationError
-from calibration.edit import Side, corners_px, snapped, with_board, with_border, with_corners
+from calibration.edit import (
+    CORNERS,
+    Side,
+    corners_px,
+    snapped,
+    with_board,
+    with_border,
+    with_corners,
+)
 from calibration.tool.draft import Draft
 from calibration.tool.drawing import BayPicture, shelf_of
 from shelf import PlannedSlot, SlotId
-
-CORNERS = ("top left", "top right", "bottom right", "bottom left")
 
 SNAP_MM = 25.0
 SNAP_SHARE = 0.3
@@ -49,28 +55,29 @@ class MoveCorner(_Edit):
     y: _Px
 
 
-class MoveBoard(_Edit):
-    """A shelf's board goes through a point, or up by some mm."""
+class _MoveLine(_Edit):
+    """A line goes through the point ``x``, ``y`` of a picture, or aside by some mm."""
+
+    plane: Plane = Plane.FRONTAL
+    x: _Px | None = None
+    y: _Px | None = None
+    by_mm: _Px | None = None
+
+
+class MoveBoard(_MoveLine):
+    """A shelf's board; ``by_mm`` is up."""
 
     do: Literal["board"]
     bay: int
     shelf: int
-    plane: Plane = Plane.FRONTAL
-    x: _Px | None = None
-    y: _Px | None = None
-    by_mm: _Px | None = None
 
 
-class MoveBorder(_Edit):
-    """A slot's border goes through a point, snapping to facings; or right by some mm."""
+class MoveBorder(_MoveLine):
+    """A slot's border, which snaps to facings; ``by_mm`` is right."""
 
     do: Literal["border"]
     slot: str
     side: Side
-    plane: Plane = Plane.FRONTAL
-    x: _Px | None = None
-    y: _Px | None = None
-    by_mm: _Px | None = None
 
 
 class Check(_Edit):
@@ -150,7 +157,7 @@ class Editor:
         return lambda entry: with_border(entry, seen.planned, slot, edit.side, x_mm)
 
 
-def _goal(edit: MoveBoard | MoveBorder, seen: BayPicture, now_mm: float, axis: int) -> float:
+def _goal(edit: _MoveLine, seen: BayPicture, now_mm: float, axis: int) -> float:
     """Return where on the bay an edit leads, in mm along x (0) or y (1)."""
     if edit.by_mm is not None:
         return now_mm + edit.by_mm
