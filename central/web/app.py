@@ -31,8 +31,8 @@ from central.asking import Asker
 from central.config import Central, Look
 from central.database import Database
 from central.desk import RulesOf, SiteKey, default_rules
-from central.metric_settings import Region
 from central.metrics.grouping import Grouping
+from central.web import openapi
 from central.web.access import OpenDoor, check_same_origin, is_still_in, user_of
 from central.web.api import Acting, Api, asked_site
 from central.web.asking_pages import AskingPages
@@ -107,7 +107,6 @@ def create_app(
         rules_of,
         entrance,
         central.stores,
-        central.regions,
         grouping,
     )
 
@@ -134,7 +133,6 @@ class Web:
         collector: Collecting | None,
         rules_of: RulesOf,
         stores: Sequence[Store],
-        regions: Sequence[Region],
         grouping: Grouping,
         clock: Clock,
     ) -> None:
@@ -147,7 +145,9 @@ class Web:
         self._api = Api(database, self._pages, collector)
         self._asking = AskingPages(database, self._pages, collector.asker if collector else None)
         self._dead_letters = DeadLetterPages(database, self._pages.templates, collector)
-        self._fleet = FleetPages(database, self._pages.templates, regions, self._pages.name_of)
+        self._fleet = FleetPages(
+            database, self._pages.templates, grouping, self._pages.name_of, clock
+        )
         self._region = RegionPages(database, self._pages.templates, grouping, planograms, clock)
         self._metrics = MetricsApi(database, grouping, clock)
         self._pictures = Pictures(database)
@@ -245,6 +245,7 @@ class Web:
             *self._fleet.routes(),
             *self._region.routes(),
             *self._metrics.routes(),
+            *openapi.routes(),
             Route("/healthz", self.healthz),
             Mount("/static", _Revalidated(directory=STATIC)),
         ]
@@ -258,7 +259,6 @@ def make_app(
     rules_of: RulesOf = default_rules,
     entrance: Entrance | None = None,
     stores: Sequence[Store] = (),
-    regions: Sequence[Region] = (),
     grouping: Grouping | None = None,
     clock: Clock = now_utc,
 ) -> Starlette:
@@ -277,7 +277,6 @@ def make_app(
         collector,
         rules_of,
         stores,
-        regions,
         grouping or Grouping(),
         clock,
     )

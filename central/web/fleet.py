@@ -19,6 +19,7 @@ from starlette.routing import Route
 from central.database import Database
 from central.fleet import Fleet, FleetCamera, FleetNode, Need, read_fleet
 from central.metric_settings import Region
+from central.metrics.grouping import Grouping
 from central.web import words
 from central.web.access import Right, user_of
 from central.web.language import Texts, texts_of
@@ -86,13 +87,13 @@ class FleetPages:
         self,
         database: Database,
         templates: Templates,
-        regions: Sequence[Region] = (),
+        grouping: Grouping,
         name_of: Callable[[Texts, Site], str] = lambda _t, site: site.site,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._database = database
         self._templates = templates
-        self._regions = regions
+        self._regions = grouping.regions
         self._name_of = name_of
         self._clock = clock
 
@@ -163,21 +164,13 @@ class FleetPages:
     def _is_wanted(self, site: Site, wanted: Wanted) -> bool:
         if wanted.tenant not in (None, site.tenant) or wanted.site not in (None, site.site):
             return False
-        return wanted.region is None or any(
-            region.id == wanted.region
-            and region.tenant == site.tenant
-            and site.site in region.sites
-            for region in self._regions
-        )
+        region = self._regions.get((site.tenant, site.site))
+        return wanted.region is None or (region is not None and region.id == wanted.region)
 
     def _regions_of(self, sites: Sequence[Site]) -> list[Region]:
         """Return the regions that have one of ``sites``."""
-        known = {(site.tenant, site.site) for site in sites}
-        return [
-            region
-            for region in self._regions
-            if any((region.tenant, site) in known for site in region.sites)
-        ]
+        found = (self._regions.get((site.tenant, site.site)) for site in sites)
+        return list(dict.fromkeys(region for region in found if region is not None))
 
     def _wanted(self, request: Request) -> Wanted:
         """Return what is asked for; raises 403 and 400."""

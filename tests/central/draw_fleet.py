@@ -39,7 +39,7 @@ from shelf.states import State
 from shelf.topics import Node
 
 SIZE = (820, 720)
-MAIL = (660, 720)
+MAIL = (640, 540)
 BERLIN = ZoneInfo("Europe/Berlin")
 STORES = {"s1": "Main street", "s2": "Harbour", "s3": "Airport"}
 NAMES = {"1001": "Rye crackers", "1002": "Oat drink", "1003": "Green tea"}
@@ -57,7 +57,8 @@ def draw(folder: Path, scratch: Path) -> None:
     cookie = accounts.use_link(token, "seven brown shelves")
     north = Region(tenant="demo", id="north", name="North", sites=("s0001", "s0002"))
     entrance = Entrance(accounts, Login())
-    app = make_app(database, {}, (), FakeCollector(), entrance=entrance, regions=[north])
+    grouping = Grouping.of([north], Products(), {}, lambda *_: BERLIN)
+    app = make_app(database, {}, (), FakeCollector(), entrance=entrance, grouping=grouping)
     port = free_port()
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, access_log=False))
     thread = threading.Thread(target=server.run)

@@ -21,12 +21,15 @@ from central.database import Database
 from central.fleet import Fleet, Need, read_fleet
 from central.ingest import Ingest
 from central.metric_settings import Region
+from central.metrics.grouping import Grouping
+from central.products import Products
 from central.web.app import make_app
 from central.web.entrance import Entrance
 from central.web.language import LANGUAGES
 
 SITES = [("demo", "s0001"), ("demo", "s0002"), ("demo", "s0003")]
-REGIONS = [Region(tenant="demo", id="north", name="North", sites=("s0001", "s0002"))]
+NORTH = Region(tenant="demo", id="north", name="North", sites=("s0001", "s0002"))
+GROUPING = Grouping.of([NORTH], Products(), {}, lambda *_: UTC)
 PASSWORD = "seven brown shelves"
 
 
@@ -106,7 +109,7 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database
 @pytest.fixture
 def client(opened: Database) -> Iterator[TestClient]:
     """A browser; everybody is a manager."""
-    with TestClient(make_app(opened, {}, regions=REGIONS)) as client:
+    with TestClient(make_app(opened, {}, grouping=GROUPING)) as client:
         yield client
 
 
