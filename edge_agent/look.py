@@ -44,6 +44,9 @@ MIN_FIT_SHARE = 0.4
 """With as many facings seen in a bay, this share must answer planned ones; else the camera does
 not look where its calibration says."""
 
+SETTLED_BELOW = 0.5
+"""A facing of which more moves is not counted among those seen."""
+
 WHOLE = 0
 """The number of no bay: all that the camera sees."""
 
@@ -212,6 +215,10 @@ class Looker:
             visibility,
         )
         fits = _fits(reading)
+        if not fits:
+            # What moves before the shelf may look like facings: only those that stay are the bay's.
+            boxes = _in_camera([_box(row) for row in observed.facings_xyxy_px], rectifier)
+            fits = _fits(reading, [unsettled(box) < SETTLED_BELOW for box in boxes])
         fault = "" if fits else "the camera may have moved"
         beside = [_box(observed.facings_xyxy_px[k]) for k in reading.unplanned]
         return Look(
@@ -277,6 +284,11 @@ def _places(planned: PlannedBay, rectifier: Rectifier) -> Places:
     return Places(boxes, planned.wanted)
 
 
-def _fits(reading: BayReading) -> bool:
-    seen = len(reading.unplanned) + len(reading.paired)
-    return seen < MIN_FIT_FACINGS or len(reading.paired) >= MIN_FIT_SHARE * seen
+def _fits(reading: BayReading, counts: Sequence[bool] | None = None) -> bool:
+    """Whether enough of the facings seen answer planned ones; ``counts`` (n) leaves others out."""
+    paired, unplanned = reading.paired[:, 1], reading.unplanned
+    if counts is not None:
+        is_counted = np.array(counts)
+        paired, unplanned = paired[is_counted[paired]], unplanned[is_counted[unplanned]]
+    seen = len(unplanned) + len(paired)
+    return seen < MIN_FIT_FACINGS or len(paired) >= MIN_FIT_SHARE * seen

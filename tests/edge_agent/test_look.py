@@ -56,3 +56,16 @@ def test_gaps_alone_are_read(tmp_path: Path) -> None:
     look = looker.read(replace(seen, observed=(gaps,), edges=()))
     assert State.OUT_OF_STOCK in {reading.state for reading in look.readings}
     assert State.STOCKED not in {reading.state for reading in look.readings}
+
+
+def test_only_what_stays_tells_that_a_camera_has_moved(tmp_path: Path) -> None:
+    """Facings that do not fit the plan may stand on a cart that is parked before the shelf."""
+    write_site(tmp_path, 7)
+    site = load_site(tmp_path / "site.yaml")
+    bay = load_planogram(site.planograms[0].file).bay(site.cameras[0].bays[0])
+    calibration = Calibration.load(tmp_path / "calibration" / "c1.yaml")
+    looker = Looker(Detector.load(), [bay], None, calibration)
+    image = open_source(site.cameras[0].source).grab().image_bgr
+    seen = looker.see(np.roll(image, image.shape[0] // 12, axis=0))
+    assert looker.read(seen).misfits == (bay.number,)
+    assert looker.read(seen, lambda _box: 0.6).misfits == ()
