@@ -20,6 +20,7 @@ from edge_agent.answers import Answers
 from edge_agent.bookkeeper import Bookkeeper
 from edge_agent.calibration_watch import WatchedCalibration, load_calibration
 from edge_agent.capture import CameraReport, Capture
+from edge_agent.catalog_watch import WatchedCatalog
 from edge_agent.clock import utc_now
 from edge_agent.commands import Commands
 from edge_agent.config import CameraSettings, Site
@@ -36,7 +37,7 @@ from edge_agent.picture import draw_slots, encode_jpeg
 from edge_agent.references import drift_of
 from edge_agent.self_report import SelfReport
 from edge_agent.settled import Settled
-from edge_agent.site_planograms import RecogniserOf, load_planograms, load_recognisers
+from edge_agent.site_planograms import RecogniserOf, load_planograms
 from edge_agent.station import Looked, Station
 from edge_agent.uplink import Uplink, UplinkState
 from shelf import Planogram, PlanogramVersions
@@ -97,7 +98,8 @@ class Agent:
             camera.id: WatchedCalibration(camera, self._planograms[camera.aisle])
             for camera in site.cameras
         }
-        recogniser_of = load_recognisers(site, self._planograms)
+        self._catalog = WatchedCatalog(site, self._planograms)
+        recogniser_of = self._catalog.recogniser_of
         references = site.outbox.path.parent / REFERENCES
         self._stations = {
             camera.id: build_station(
@@ -183,7 +185,7 @@ class Agent:
         self._models_asked.set()
 
     def check_models(self) -> None:
-        """Look for new models and calibrations now, not at the next poll.
+        """Look for new models, calibrations and catalogue pictures now, not at the next poll.
 
         May be called from a signal handler.
         """
@@ -228,8 +230,12 @@ class Agent:
             try:
                 versions = self._planograms[station.settings.aisle]
                 in_force = versions.in_force(frame.captured_at_utc)
-                calibration = self._calibrations[camera].current
-                station.use(self._models[camera].current, in_force, calibration)
+                station.use(
+                    self._models[camera].current,
+                    in_force,
+                    self._calibrations[camera].current,
+                    self._catalog.now(in_force),
+                )
                 with metrics.LOOK_SECS.time():
                     looked = station.work(frame)
                 metrics.LOOKS.labels(camera, "read" if looked.inferred else "unread").inc()
@@ -252,6 +258,7 @@ class Agent:
                 model.check(at_once=asked)
             for calibration in self._calibrations.values():
                 calibration.check(at_once=asked)
+            self._catalog.check(at_once=asked)
 
     def _hand_over(self, looked: Looked) -> None:
         while not self._stopping.is_set():
@@ -297,6 +304,9 @@ class Agent:
             notes = (
                 f"a new model was refused, the old one is kept: {refused}" if refused else "",
                 self._calibrations[camera].note,
+                f"a new catalogue was refused, the old one is kept: {self._catalog.refused}"
+                if self._catalog.refused
+                else "",
             )
             self._books.noted(camera, "; ".join(filter(None, notes)), utc_now())
 
@@ -345,6 +355,7 @@ class Agent:
                     }
                     for camera, calibration in self._calibrations.items()
                 },
+                "catalog": {"pictures": self._catalog.pictures, "refused": self._catalog.refused},
                 "planograms": {
                     aisle: {
                         "in_force": now.planogram.name if now.planogram else None,

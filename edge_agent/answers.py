@@ -27,7 +27,7 @@ from edge_agent.clock import utc_now
 from edge_agent.commands import Handler, UnanswerableError
 from edge_agent.config import CameraSettings, Site
 from edge_agent.frames import ImageBgr
-from edge_agent.recognise import sku_of_key
+from edge_agent.recognise import Recogniser, sku_of_key
 from edge_agent.settled import Settled
 from edge_agent.site_planograms import RecogniserOf
 from shelf import CameraState, Planogram, PlanogramVersions
@@ -80,7 +80,7 @@ class Answers:
         self._settled = settled
         self._now = now
         self._views = BayViews()
-        self._search: tuple[tuple[str, ...], Catalog, Embedder, PrintReader] | None = None
+        self._search: tuple[list[Recogniser | None], Catalog, Embedder, PrintReader] | None = None
         self._pictures: OrderedDict[str, ImageBgr | None] = OrderedDict()
 
     @property
@@ -147,16 +147,15 @@ class Answers:
         self, planned: Mapping[str, Planogram]
     ) -> tuple[Catalog, Embedder, PrintReader] | None:
         """The catalogue under the SKUs of all aisles; None without one."""
-        hashes = tuple(planogram.content_hash for planogram in planned.values())
-        if self._search is None or self._search[0] != hashes:
-            recognisers = [self._recogniser_of(planogram) for planogram in planned.values()]
+        recognisers = [self._recogniser_of(planogram) for planogram in planned.values()]
+        if self._search is None or self._search[0] != recognisers:
             if recognisers[0] is None:
                 return None
             names = {s: n for planogram in planned.values() for s, n in planogram.names.items()}
             catalog = recognisers[0].catalog
             catalog = catalog.renamed(sku_of_key(catalog.keys, names))
             reader = PrintReader(catalog.files, READ_PRODUCTS)
-            self._search = hashes, catalog, recognisers[0].embedder, reader
+            self._search = recognisers, catalog, recognisers[0].embedder, reader
         return self._search[1:]
 
     def _pictures_of(self, planogram: Planogram) -> Pictured:

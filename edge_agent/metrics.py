@@ -20,6 +20,11 @@ DROPPED_PICTURES = Counter(
 CALIBRATION_CHANGES = Counter(
     "shelfwatch_calibration_changes", "New calibration files, by result", ["camera", "result"]
 )
+CATALOG_CHANGES = Counter(
+    "shelfwatch_catalog_changes",
+    "New catalogue pictures that were put to use, or refused",
+    ["result"],
+)
 EVENTS = Counter("shelfwatch_events", "Changes of state that were written", ["state"])
 COMMANDS = Counter(
     "shelfwatch_commands", "Commands of the center, by how they ended", ["command", "outcome"]

@@ -18,6 +18,7 @@ from edge_agent.drift import Aim, Drift, DriftStatus
 from edge_agent.frames import Frame, ImageBgr
 from edge_agent.gate import Gate, GateKind, GateResult
 from edge_agent.look import Look, Looker
+from edge_agent.recognise import Recogniser
 from shelf import BoxPx, CameraState, Planogram, PlanogramInForce, SlotReading
 
 MISFITS_UNTIL_MOVED = 3
@@ -90,6 +91,7 @@ class Station:
         self._in_force = PlanogramInForce(None, reset=False)
         self._looker_of = looker_of
         self._looker: Looker | None = None
+        self._recogniser: Recogniser | None = None
         self._gate = gate
         self._drift_of = drift_of
         self._calibration: Calibration | None = None
@@ -103,14 +105,17 @@ class Station:
         detector: Detector,
         in_force: PlanogramInForce,
         calibration: Calibration | None = None,
+        recogniser: Recogniser | None = None,
     ) -> None:
         """Look with ``detector`` for what is ``in_force`` from the next frame on.
 
-        ``calibration`` takes the place of the one before, if given. After a change that frame is
-        read, whatever it shows.
+        ``calibration`` takes the place of the one before, if given. ``recogniser`` is what the
+        looker will be made with: another one has it made anew. After a change that frame is read,
+        whatever it shows.
         """
         is_recalibrated = calibration is not None and calibration != self._calibration
-        if detector is self._detector and in_force == self._in_force and not is_recalibrated:
+        is_same = detector is self._detector and recogniser is self._recogniser
+        if is_same and in_force == self._in_force and not is_recalibrated:
             return
         if is_recalibrated:
             if self._drift is not None and (self._drift.status or self._drift.moved):
@@ -119,6 +124,7 @@ class Station:
         if in_force != self._in_force or is_recalibrated:
             self._forget()
         self._detector = detector
+        self._recogniser = recogniser
         self._in_force = in_force
         self._set_up()
 
