@@ -105,7 +105,6 @@ def calibrated(parts: SiteParts, folder: Path, size: tuple[int, int]) -> dict[st
         window = Window(browser)
         began = time.perf_counter()
         window.enter(tool.link(), "Ana")
-        window.interactions += 1  # the name
         asked = time.perf_counter()
         window.tap("#propose")
         verdict = window.wait_for_score()

@@ -2,7 +2,8 @@
 
     python tests/calibration_tool/draw_pictures.py docs/calibration
 
-The store is simulated, the proposal the real one; what the agent says is told by this script.
+The store is simulated, the proposal and the crops are the real ones; what the agent says is told by
+this script.
 """
 
 from __future__ import annotations
@@ -25,13 +26,19 @@ from running_tool import RunningTool, running_tool  # noqa: E402
 from tool_site import ToolSite, picture_at, tool_site  # noqa: E402
 from tool_window import Window  # noqa: E402
 
+from calibration.tool.site import SiteParts  # noqa: E402
 from detector import Detector  # noqa: E402
+from edge_agent.calibrate_enrol import CatalogEnroller, Seeing  # noqa: E402
 from edge_agent.propose import PlanogramProposer  # noqa: E402
+from edge_agent.recognise import Recogniser  # noqa: E402
 from shelf import State  # noqa: E402
-from simulator.site import demo_planogram  # noqa: E402
+from simulator.site import demo_planogram, write_site  # noqa: E402
 
 SECONDS = 200.0
 """When two slots of the bay are empty, so that there is something to look at."""
+
+EMPTY_SECS = 20.0
+"""When nothing stands in the slot of the test."""
 
 WIDTHS_PX = {PHONE: 300, LAPTOP: 760}
 COLOURS = 40
@@ -41,20 +48,35 @@ def main() -> None:
     """Draw all pictures into the folder that the command line names."""
     out = Path(sys.argv[1])
     out.mkdir(parents=True, exist_ok=True)
-    proposer = PlanogramProposer(demo_planogram(), Detector.load(), bays=[1])
-    for name, size in (("phone", PHONE), ("laptop", LAPTOP)):
-        with tempfile.TemporaryDirectory() as scratch:
-            site = tool_site(Path(scratch))
-            site.camera.show(picture_at(SECONDS))
-            place = replace(site.parts.cameras["c1"], proposer=proposer)
-            parts = replace(site.parts, cameras={"c1": place})
-            with running_tool(parts) as tool, running_browser(Path(scratch)) as browser:
-                browser.resize(size)
-                Steps(out, name, size, browser).draw(site, tool)
+    with tempfile.TemporaryDirectory() as store:
+        write_site(Path(store), 7)
+        seeing = seeing_with(Path(store) / "catalog")
+        for name, size in (("phone", PHONE), ("laptop", LAPTOP)):
+            with tempfile.TemporaryDirectory() as scratch:
+                site = tool_site(Path(scratch))
+                site.camera.show(picture_at(SECONDS))
+                parts = with_real_parts(site.parts, seeing, Path(store) / "catalog")
+                with running_tool(parts) as tool, running_browser(Path(scratch)) as browser:
+                    browser.resize(size)
+                    Steps(out, name, size, browser).draw(site, tool)
+
+
+def seeing_with(catalog: Path) -> Seeing:
+    """Return the shipped models with this catalogue, for the demo's planogram."""
+    planogram = demo_planogram()
+    return Seeing(planogram, Detector.load(), Recogniser.load(catalog, planogram))
+
+
+def with_real_parts(parts: SiteParts, seeing: Seeing, catalog: Path) -> SiteParts:
+    """Return ``parts`` whose proposals and crops are the agent's own."""
+    proposer = PlanogramProposer(seeing.planogram, seeing.detector, seeing.recogniser, bays=[1])
+    place = replace(parts.cameras["c1"], proposer=proposer)
+    enroller = CatalogEnroller(catalog, {"c1": seeing})
+    return replace(parts, cameras={"c1": place}, enroller=enroller)
 
 
 class Steps:
-    """One walk from the link to the passed test."""
+    """One walk from the link to pictures for the catalogue."""
 
     def __init__(self, out: Path, name: str, size: tuple[int, int], browser: Browser) -> None:
         self._out = out
@@ -65,6 +87,8 @@ class Steps:
     def draw(self, site: ToolSite, tool: RunningTool) -> None:
         """Walk, and draw each step."""
         window = Window(self._browser)
+        self._browser.open(tool.link())
+        self._shoot("0-link", "h1")
         window.enter(tool.link(), "Ana")
         window.wait("return document.querySelector('#live').complete")
         self._shoot("1-picture", "#look")
@@ -77,21 +101,28 @@ class Steps:
         self._shoot("3-border", "#views")
         window.tap("#save")
         window.wait("return document.querySelector('#notice').innerText.includes('c1-1')")
-        window.choose("#test-slot", "b01/s2/p02")
+        window.choose("#test-slot", "b01/s2/p01")
         window.tap("#begin-test")
         window.wait("return document.querySelector('#test-steps').innerText.includes('Empty')")
-        site.agent.say("b01/s2/p02", State.OUT_OF_STOCK, "c1-1")
+        site.camera.show(picture_at(EMPTY_SECS))
+        site.agent.say("b01/s2/p01", State.OUT_OF_STOCK, "c1-1")
         window.wait("return document.querySelector('#test-steps').innerText.includes('arrived')")
-        site.agent.say("b01/s2/p02", State.STOCKED, "c1-1", seen=3)
+        site.camera.show(picture_at(SECONDS))
+        site.agent.say("b01/s2/p01", State.STOCKED, "c1-1", seen=3)
         window.wait("return document.querySelector('#test-steps').innerText.includes('cleared')")
         self._shoot("4-test", "#test")
+        window.tap("#sheet")
+        window.wait("return document.querySelectorAll('#crops img').length > 0")
+        self._shoot("5-catalogue", "#catalog")
         self._browser.open(f"{tool.url}/cameras/c1/reports/c1-1/")
-        self._shoot("5-report", "h1")
+        self._shoot("6-report", "h1")
 
     def _shoot(self, step: str, selector: str) -> None:
         self._browser.script(
             "document.querySelector(arguments[0]).scrollIntoView({behavior: 'instant'});"
-            "return Promise.all([...document.images].map((i) => i.decode().catch(() => 0)))"
+            "const shown = [...document.querySelectorAll('img, svg image')]"
+            ".filter((i) => i.loading !== 'lazy');"
+            "return Promise.all(shown.map((i) => i.decode().catch(() => 0)))"
             ".then(() => new Promise((done) => setTimeout(done, 400)))",
             selector,
         )
