@@ -118,8 +118,6 @@ def run_central(settings: Central, ready: Callable[[str], None] | None = None) -
         if broker:
             broker.start()
             stack.callback(broker.stop)
-        delivery.start()
-        stack.callback(delivery.stop)
         collector.start()
         stack.callback(collector.stop)
         metrics = MetricsService(
@@ -129,10 +127,10 @@ def run_central(settings: Central, ready: Callable[[str], None] | None = None) -
             collector.publish_retained,
             publish_every_secs=settings.metrics.publish_every_secs,
         )
-        metrics.start()
-        stack.callback(metrics.stop)
-        digests.start()
-        stack.callback(digests.stop)
+        if not settings.collect_only:
+            for service in (delivery, metrics, digests):
+                service.start()
+                stack.callback(service.stop)
         if settings.prometheus is not None:
             stack.callback(serve(settings.prometheus, database, collector).shutdown)
         server = _Server(

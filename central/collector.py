@@ -91,7 +91,8 @@ class Collector:
         self._database = database
         self._desk = desk or Desk()
         self._admission = admission
-        self._ingest = Ingest(database, self._desk, admission)
+        is_shared = settings.share_group is not None
+        self._ingest = Ingest(database, self._desk, admission, is_shared=is_shared)
         self._next_tick_secs = 0.0
         self._listeners: list[OnCommit] = []
         self._batch_limit = batch_limit

@@ -118,6 +118,11 @@ class Central(Regions):
         description="sqlite:///FILE, relative to this configuration, or postgresql://HOST/NAME.",
     )
     broker: BrokerSettings = Field(description="The broker to listen to.")
+    collect_only: bool = Field(
+        False,
+        description="Listen, write and serve the pages; pushes, figures and digests are another "
+        "process's on the same database.",
+    )
     admission: AdmissionSettings = Field(
         default_factory=AdmissionSettings, description="Whose messages are used."
     )
@@ -164,6 +169,15 @@ class Central(Regions):
     def _check_digests(cls, digests: tuple[DigestSettings, ...]) -> tuple[DigestSettings, ...]:
         _check_once([digest.name for digest in digests])
         return digests
+
+    @model_validator(mode="after")
+    def _check_sharing(self) -> Self:
+        is_shared = self.broker.share_group is not None
+        if is_shared and self.database_url.startswith("sqlite"):
+            raise ValueError("expected a postgresql:// database_url with broker.share_group")
+        if self.collect_only and not is_shared:
+            raise ValueError("expected broker.share_group with collect_only")
+        return self
 
     @model_validator(mode="after")
     def _check_regions_of_digests(self) -> Self:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sqlalchemy import Connection
+
 from central.admission import EVERYBODY, Admission
 from central.changed import Changed
 from central.database import Database
@@ -24,6 +26,7 @@ from central.intake import (
     StateEvent,
     understand,
 )
+from central.sharing import lock_stores
 from shelf.topics import Node
 
 
@@ -31,17 +34,26 @@ class Ingest:
     """Writes batches. One per database, used by one thread."""
 
     def __init__(
-        self, database: Database, desk: Desk | None = None, admission: Admission = EVERYBODY
+        self,
+        database: Database,
+        desk: Desk | None = None,
+        admission: Admission = EVERYBODY,
+        *,
+        is_shared: bool = False,
     ) -> None:
-        """Without a ``desk`` the alerts of all sites go by the default rules."""
+        """Without a ``desk`` the alerts of all sites go by the default rules.
+
+        ``is_shared`` says that other processes write messages of the same nodes.
+        """
         self._database = database
         self._desk = desk or Desk()
         self._admission = admission
-        self._known = Known()
+        self._known = Known(is_shared=is_shared)
 
     def apply(self, batch: Sequence[Received]) -> Changed:
         """Commit a batch; raises what SQLAlchemy raises, and then nothing has changed."""
         with self._database.write() as connection:
+            self._lock(connection, batch)
             work = Batch(connection, self._known, self._admission)
             for received in batch:
                 work.take(received)
@@ -52,11 +64,16 @@ class Ingest:
     def bury(self, received: Received, reason: str) -> Changed:
         """Commit a message that `apply` cannot write as a dead letter."""
         with self._database.write() as connection:
+            self._lock(connection, [received])
             work = Batch(connection, self._known, self._admission)
             work.take_dead(_dead(received, reason))
             changed = work.write(self._desk)
         self._known = work.known_after()
         return changed
+
+    def _lock(self, connection: Connection, batch: Sequence[Received]) -> None:
+        if self._known.is_shared:
+            lock_stores(connection, batch)
 
 
 def _dead(received: Received, reason: str) -> Dead:

@@ -49,7 +49,7 @@ from central.slot_writes import (
     changes_of_snapshot,
     write_changes,
 )
-from central.streams import Stream, load_stream
+from central.streams import Stream, load_stream, load_watermarks
 from shelf.topics import Node, StaffMember
 from shelf.wire import StaffAnswer
 
@@ -68,7 +68,8 @@ class Known:
     """What is remembered between batches, as of the last that was committed.
 
     ``partitions`` are days that `events` is ready for, ``places`` the numbers of slots,
-    ``strangers`` nodes that are not registered, of which one dead letter is enough.
+    ``strangers`` nodes that are not registered, of which one dead letter is enough. Where
+    ``is_shared``, other collectors write the same streams: these are read each time.
     """
 
     streams: dict[Stream, Committed] = field(default_factory=dict)
@@ -76,6 +77,7 @@ class Known:
     places: dict[SlotKey, int] = field(default_factory=dict)
     partitions: set[date] = field(default_factory=set)
     strangers: set[Node] = field(default_factory=set)
+    is_shared: bool = False
 
 
 class Batch:
@@ -108,7 +110,8 @@ class Batch:
     def known_after(self) -> Known:
         """Return what is known once this batch is committed; the one before may be used up."""
         known = self._known
-        known.streams.update(self._streams)
+        if not known.is_shared:
+            known.streams.update(self._streams)
         known.places.update(self._places)
         known.partitions.update(self._partitions)
         known.strangers.update(self._strangers)
@@ -191,8 +194,10 @@ class Batch:
 
     def write(self, desk: Desk) -> Changed:
         """Write all, with what the alerts make of it, and say what has changed."""
+        committed = self._committed()
         for key, snapshot in list(self._pending.items()):
-            if self._is_complete(snapshot):
+            stream = (snapshot.node.source, snapshot.snapshot.epoch)
+            if committed.get(stream, 0) >= snapshot.snapshot.sequence:
                 self._changes += changes_of_snapshot(snapshot)
                 del self._pending[key]
         written = write_changes(self._connection, self._changes)
@@ -311,13 +316,17 @@ class Batch:
                 row["calibration_since_utc"] = known.calibration_since_utc
         return list(self._cameras.values())
 
-    def _is_complete(self, snapshot: Snapshot) -> bool:
-        """True when every event that the snapshot sums up is committed or given up."""
-        message = snapshot.snapshot
-        stream = (snapshot.node.source, message.epoch)
-        committed = self._streams.get(stream) or self._known.streams.get(stream)
-        watermark = committed.watermark if committed else 0
-        return watermark >= message.sequence
+    def _committed(self) -> dict[Stream, int]:
+        """Return up to where the streams of pending snapshots are committed or given up."""
+        wanted = {(s.node.source, s.snapshot.epoch) for s in self._pending.values()}
+        found = {
+            stream: committed.watermark
+            for stream in wanted
+            if (committed := self._streams.get(stream) or self._known.streams.get(stream))
+        }
+        if self._known.is_shared:
+            found |= load_watermarks(self._connection, sorted(wanted - found.keys()))
+        return found
 
     def _stream(self, source: str, epoch: int) -> Committed:
         """Return the stream as this batch leaves it; the last asked for comes last."""

@@ -1,8 +1,9 @@
 """One MQTT connection of the collector, from CONNECT to its end: central's only use of paho.
 
 The session outlives connections: while the collector is away the broker keeps what it should
-get. Messages are acknowledged by hand, after their commit. A connection is never reused, so
-that an acknowledgement cannot reach a message of a later connection under the same number.
+get, unless several collectors share a feed; then the others get it. Messages are acknowledged by
+hand, after their commit. A connection is never reused, so that an acknowledgement cannot reach a
+message of a later connection under the same number.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from central.broker_settings import BrokerSettings
 from central.intake import Received
+from central.sharing import subscriptions
 from shelf.broker import FIVE_REFUSED, Version
 from shelf.topics import ALL_STAFF_ACTIONS, ALL_UP
 
@@ -79,10 +81,12 @@ class Connection:
         try:
             if self._is_five:
                 properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-                properties.SessionExpiryInterval = SESSION_EXPIRY_SECS
+                is_shared = self._settings.share_group is not None
+                # A session that is kept would go on getting its share while nobody reads it.
+                properties.SessionExpiryInterval = 0 if is_shared else SESSION_EXPIRY_SECS
                 properties.ReceiveMaximum = RECEIVE_MAXIMUM
                 self._client.connect(
-                    host, port, keepalive, clean_start=False, properties=properties
+                    host, port, keepalive, clean_start=is_shared, properties=properties
                 )
             else:
                 self._client.connect(host, port, keepalive)
@@ -97,7 +101,9 @@ class Connection:
             raise VersionRefusedError(FIVE_REFUSED)
         if self._answer.is_failure:
             raise NotConnectedError(f"refused: {self._answer}")
-        self._client.subscribe([(ALL_UP, 1), (ALL_STAFF_ACTIONS, 1)])
+        group = self._settings.share_group
+        topics = (ALL_UP, ALL_STAFF_ACTIONS) if group is None else subscriptions(group)
+        self._client.subscribe([(topic, 1) for topic in topics])
 
     def acknowledge(self, number: int) -> None:
         """Tell the broker that a message need not come again. Does nothing after the end."""

@@ -13,6 +13,9 @@ from sqlalchemy import Connection, inspect, text
 
 DAYS_BACK = 60
 DAYS_AHEAD = 1
+MAKING_LOCK = 0x5E20
+"""Who holds this advisory lock may make partitions."""
+
 _NAME = re.compile(r"events_(\d{4})(\d{2})(\d{2})")
 
 
@@ -31,7 +34,10 @@ def make_partitions(
     wanted = {day for day in days if first <= day <= last}
     if not wanted:
         return set()
-    present = set(partitions(connection))
+    if wanted <= set(partitions(connection)):
+        return wanted
+    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MAKING_LOCK})
+    present = set(partitions(connection))  # another collector may have been faster
     for day in sorted(wanted - present):
         _make(connection, day)
     return wanted

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, select, tuple_
 
 from central import tables
 from central.sequences import Committed
 from shelf.wire import OutboxDropped, type_of
 
 _DROPPED_TYPE = type_of(OutboxDropped(first=0, last=0, reason="full"))
+
+STREAMS_A_QUERY = 500
 
 Stream = tuple[str, int]
 """Source and epoch."""
@@ -40,3 +44,16 @@ def load_stream(connection: Connection, source: str, epoch: int) -> Committed:
     for sequence in buried.all():
         committed.add(sequence, sequence)
     return committed
+
+
+def load_watermarks(connection: Connection, streams: Sequence[Stream]) -> dict[Stream, int]:
+    """Return up to where each of ``streams`` that is known is committed."""
+    marks = tables.watermarks.c
+    found: dict[Stream, int] = {}
+    for start in range(0, len(streams), STREAMS_A_QUERY):
+        part = streams[start : start + STREAMS_A_QUERY]
+        query = select(marks.source, marks.epoch, marks.sequence).where(
+            tuple_(marks.source, marks.epoch).in_(part)
+        )
+        found |= {(row.source, row.epoch): row.sequence for row in connection.execute(query)}
+    return found

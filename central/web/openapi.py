@@ -17,7 +17,17 @@ from central.intake import DeadKind
 from central.metrics.grouping import Dimension
 from central.web.api import Actions, ResetBody
 from central.web.metrics_api import FILTERS
-from central.web.openapi_answers import COUNT, SCHEMAS, TEXT, TIME, Schema, mapped, maybe, one_of, ref
+from central.web.openapi_answers import (
+    COUNT,
+    SCHEMAS,
+    TEXT,
+    TIME,
+    Schema,
+    mapped,
+    maybe,
+    one_of,
+    ref,
+)
 from central.web.people_api import NameBody, PersonBody
 from shelf.kpi import Figures
 from shelf.wire import StaffAnswer
