@@ -54,31 +54,16 @@ class StoreDays:
         counts: Counts = self.by_hour[:, slice(*self.hours)].sum(axis=1)
         return counts
 
-    def groups(self, labels: Sequence[Label]) -> dict[Label, Rows]:
-        """Return the rows of each label, of which there is one a row, in order."""
+    def parts(self, labels: Sequence[Label]) -> dict[Label, Part]:
+        """Return the rows of each label, of which there is one a row."""
         rows: dict[Label, list[int]] = {}
         for number, label in enumerate(labels):
             rows.setdefault(label, []).append(number)
-        return {label: np.array(found, np.intp) for label, found in rows.items()}
+        return {label: Part(self, np.array(found, np.intp)) for label, found in rows.items()}
 
-    def all(self) -> Rows:
+    def all(self) -> Part:
         """Return all rows."""
-        return np.arange(len(self.sites), dtype=np.intp)
-
-    def times(self, rows: Rows) -> Times:
-        """Return the times of some rows together."""
-        return times_of(self.totals[rows].sum(axis=0))
-
-    def figures(self, rows: Rows) -> Figures:
-        """Return the figures of some rows together."""
-        counts = self.totals[rows].sum(axis=0)
-        return figures_of(
-            times_of(counts),
-            self._secs(self.detected, rows),
-            self._secs(self.restocked, rows),
-            int(counts[CLOSED]),
-            int(counts[WRONG]),
-        )
+        return Part(self, np.arange(len(self.sites), dtype=np.intp))
 
     def by_weekday(self) -> list[list[Times]]:
         """Return the times of each weekday (Monday first) and hour of the clock."""
@@ -88,13 +73,43 @@ class StoreDays:
             week[weekday] = self.by_hour[weekdays == weekday].sum(axis=0)
         return [[times_of(hour) for hour in day] for day in week]
 
-    def _secs(self, packed: Sequence[bytes], rows: Rows) -> NDArray[np.float64]:
+    def secs(self, packed: Sequence[bytes], rows: Rows) -> NDArray[np.float64]:
+        """Return the durations of some rows that count."""
         found: Durations = unpack_durations(b"".join(packed[row] for row in rows))
         first, end = self.hours
         if (first, end) != (0, HOURS):
             found = found[(found["hour"] >= first) & (found["hour"] < end)]
         secs: NDArray[np.float64] = found["ms"] / 1000
         return secs
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some rows together."""
+
+    of: StoreDays
+    rows: Rows
+
+    @cached_property
+    def counts(self) -> Counts:
+        """What was counted (7,)."""
+        counts: Counts = self.of.totals[self.rows].sum(axis=0)
+        return counts
+
+    @cached_property
+    def times(self) -> Times:
+        """How long, by state."""
+        return times_of(self.counts)
+
+    def figures(self) -> Figures:
+        """Return the figures; a share of nothing is None."""
+        return figures_of(
+            self.times,
+            self.of.secs(self.of.detected, self.rows),
+            self.of.secs(self.of.restocked, self.rows),
+            int(self.counts[CLOSED]),
+            int(self.counts[WRONG]),
+        )
 
 
 def times_of(counts: Counts) -> Times:

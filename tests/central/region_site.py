@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import uvicorn
 from browser import free_port, wait_until
-from region_history import NOW, REGIONS, grouping, planograms, stores
+from region_history import NOW, grouping, planograms, stores
 from starlette.applications import Starlette
 
 from central.database import Database
@@ -25,7 +25,6 @@ def region_app(database: Database, entrance: Entrance | None = None) -> Starlett
         by_site,
         entrance=entrance,
         stores=stores(),
-        regions=REGIONS,
         grouping=grouping(),
         clock=lambda: NOW,
     )

@@ -101,7 +101,7 @@ def test_days_are_the_hours_of_the_clock_together(database: Database, seed: int)
                     found = read_store_days(connection, [site], days, hours)
                     question = asked(site, one, other, hours=hours)
                     exact = read_cells(connection, question, GROUPING, NOW).get((), Cell())
-                    assert found.figures(found.all()) == exact.figures()
+                    assert found.all().figures() == exact.figures()
                 for by in ((Dimension.SKU,), (Dimension.SLOT, Dimension.DAY), (Dimension.HOUR,)):
                     question = asked(site, one, other, by=by)
                     cells = read_day_cells(connection, question, days, GROUPING)
@@ -126,7 +126,7 @@ def test_a_late_event_changes_the_days_that_it_touches(database: Database) -> No
     def restocked(on: date) -> int:
         with database.read() as connection:
             found = read_store_days(connection, SITES, Days(on, on))
-        spread_ = found.figures(found.all()).time_to_restock_secs
+        spread_ = found.all().figures().time_to_restock_secs
         return spread_.count if spread_ else 0
 
     assert [restocked(last), restocked(last - timedelta(days=2))] == [0, 0]
@@ -152,7 +152,7 @@ def test_an_answer_that_comes_late_counts_on_its_day(database: Database) -> None
         found = read_store_days(connection, SITES, Days(START.date(), START.date()))
         closed = connection.execute(select(tables.alerts.c.closed_utc)).scalar_one()
     assert closed is not None and closed.date() == START.date()
-    assert found.figures(found.all()).wrong_alarms == 1
+    assert found.all().figures().wrong_alarms == 1
 
 
 def test_what_was_there_before_is_summed(database: Database) -> None:

@@ -10,8 +10,7 @@ from datetime import date, datetime, timedelta, tzinfo
 from central.metrics.days import end_of, start_of
 from central.metrics.hours import SeenUntil
 from central.metrics.intervals import OPEN, Interval
-from central.web.region.tables import is_enough
-from shelf.kpi import Figures
+from central.web.region.tables import Row
 from shelf.states import State
 
 WIDTH, HEIGHT = 760.0, 220.0
@@ -62,9 +61,10 @@ class Trend:
     days: tuple[tuple[float, date], ...]
 
 
-def draw_trend(figures: Sequence[tuple[date, Figures | None]]) -> Trend | None:
-    """Return the trend; None where nothing was seen on any day."""
-    known = [f.availability for _, f in figures if f is not None and f.availability is not None]
+def draw_trend(rows: Sequence[Row]) -> Trend | None:
+    """Return the trend of a table of days; None where nothing was seen on any day."""
+    figures = [(date.fromisoformat(str(row.keys["day"])), row) for row in rows]
+    known = [f.availability for row in rows if (f := row.figures) and f.availability is not None]
     if not known:
         return None
     low, step = _scale(min(known))
@@ -72,13 +72,14 @@ def draw_trend(figures: Sequence[tuple[date, Figures | None]]) -> Trend | None:
     points: list[Point] = []
     bars: list[Bar] = []
     paths: list[list[Point]] = [[]]
-    for number, (day, found) in enumerate(figures):
+    for number, (day, row) in enumerate(figures):
+        found = row.figures
         x = LEFT + (number + 0.5) * pitch
         if found is None or found.availability is None:
             paths.append([])
             continue
         y = LINE_BOTTOM - (found.availability - low) / (1 - low) * (LINE_BOTTOM - TOP)
-        point = Point(day, x, y, found.availability, is_enough(found))
+        point = Point(day, x, y, found.availability, row.is_ranked)
         points.append(point)
         paths[-1].append(point)
         height = (found.coverage or 0) * (STRIP_BOTTOM - STRIP_TOP)

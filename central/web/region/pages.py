@@ -36,6 +36,7 @@ from central.web.region.filters import (
 )
 from central.web.region.report import Names, Report, TooMuchError
 from central.web.region.slot import read_life
+from central.web.region.slot_tables import SlotTables
 from central.web.region.tables import MIN_COVERAGE, Table
 from central.web.region.wording import Wording
 from central.web.rendering import Templates
@@ -165,7 +166,7 @@ class RegionPages:
             raise HTTPException(400, "site: expected a store")
         report = self._report(connection, asked)
         context = self._common(request, connection, asked, report)
-        context |= {"site": asked.sites[0], "places": report.places()}
+        context |= {"site": asked.sites[0]}
         return self._templates.page(request, "region/store.html", **context)
 
     def _slot(self, request: Request, connection: Connection, asked: _Asked) -> Response:
@@ -182,7 +183,7 @@ class RegionPages:
         context = self._frame(request, connection, asked, wording) | {
             "site": site,
             "life": life,
-            "whole": report.whole(),
+            "whole": rankings.row_of({}, "", report.whole()),
             "product": self._names.product(life.sku),
             "category": self._grouping.products.categories.get(life.sku),
             "lane": (charts.HOUR_WIDTH, charts.LANE_HEIGHT, charts.LANE_PITCH),
@@ -195,21 +196,22 @@ class RegionPages:
         """Return what the pages of stores and of one store have in common."""
         wording = self._wording(request, asked)
         days = rankings.days_table(report)
-        by_day = [(date.fromisoformat(str(row.keys["day"])), row.figures) for row in days.rows]
         open_alerts = rankings.read_open_alerts(connection, asked.sites)
         worse_day = self._worse_day(asked)
+        slots = SlotTables(report)
         return self._frame(request, connection, asked, wording) | {
-            "whole": report.whole(),
+            "whole": rankings.row_of({}, "", report.whole()),
             "open_alerts": open_alerts,
             "open_now": sum(open_alerts.values()),
             "days": days,
-            "trend": charts.draw_trend(by_day),
+            "trend": charts.draw_trend(days.rows),
             "week": rankings.week_table(report),
             "worse_day": worse_day,
             "worse": rankings.worse_table(report, worse_day),
-            "categories": report.categories(),
-            "products": report.products(),
-            "chronic": report.chronic(),
+            "categories": slots.categories(),
+            "products": slots.products(),
+            "chronic": slots.chronic(),
+            "places": slots.places() if asked.filters.site else None,
         }
 
     def _frame(
@@ -284,6 +286,7 @@ class RegionPages:
             asked = self._asked(request, connection)
             try:
                 report = self._report(connection, asked)
+                slots = SlotTables(report)
                 makers: dict[str, Callable[[], Table]] = {
                     "stores": lambda: rankings.stores_table(
                         report, rankings.read_open_alerts(connection, asked.sites)
@@ -295,10 +298,10 @@ class RegionPages:
                     "worse_stores": lambda: rankings.worse_stores_table(
                         report, self._worse_day(asked)
                     ),
-                    "categories": report.categories,
-                    "products": report.products,
-                    "chronic": report.chronic,
-                    "places": report.places,
+                    "categories": slots.categories,
+                    "products": slots.products,
+                    "chronic": slots.chronic,
+                    "places": slots.places,
                 }
                 if name not in makers:
                     known = ", ".join(makers)

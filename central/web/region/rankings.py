@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, timedelta
+from functools import partial
 
 from sqlalchemy import Connection, func, select
 
@@ -12,9 +13,8 @@ from central.metrics.figures import Cell, share
 from central.metrics.grouping import Dimension
 from central.metrics.reading import Days
 from central.metrics.rolling_rows import SiteKey
-from central.web.region.report import Report, TooMuchError
+from central.web.region.report import Counted, Report, TooMuchError
 from central.web.region.tables import Row, Table, Value, worst_first
-from shelf.kpi import Figures
 
 MAX_EXPLAINED = 3
 """Of how many stores the slots are looked at."""
@@ -34,8 +34,8 @@ def stores_table(report: Report, open_alerts: dict[SiteKey, int]) -> Table:
             "region": region.id if region else None,
             "open_alerts": open_alerts.get(site, 0),
         }
-        label, href = report.names.store(site), report.filters.store(site[1])
-        rows.append(Row(keys, label, found.get(site), href))
+        link = partial(report.filters.store, site[1])
+        rows.append(row_of(keys, report.names.store(site), found.get(site), link))
     return Table("stores", worst_first(rows))
 
 
@@ -43,13 +43,13 @@ def regions_table(report: Report) -> Table:
     """Return the regions, worst first; stores in none are one row."""
     names = {region.id: region.name or region.id for region in report.grouping.regions.values()}
     rows = [
-        Row(
+        row_of(
             {"region": region, "name": names.get(region or "")},
             names.get(region or "", ""),
-            figures,
-            report.filters.of_region(region) if region else None,
+            counted,
+            partial(report.filters.of_region, region) if region else None,
         )
-        for region, figures in report.by_region().items()
+        for region, counted in report.by_region().items()
     ]
     return Table("regions", worst_first(rows))
 
@@ -61,7 +61,7 @@ def days_table(report: Report) -> Table:
     days = [
         filters.first + timedelta(days=n) for n in range((filters.last - filters.first).days + 1)
     ]
-    rows = [Row({"day": day.isoformat()}, day.isoformat(), by_day.get(day)) for day in days]
+    rows = [row_of({"day": day.isoformat()}, day.isoformat(), by_day.get(day)) for day in days]
     return Table("days", rows)
 
 
@@ -71,7 +71,7 @@ def week_table(report: Report) -> Table:
     if week is None:
         return Table("week", refused="region.refused")
     rows = [
-        Row({"weekday": weekday, "hour": hour}, "", Cell(times=times).figures())
+        row_of({"weekday": weekday, "hour": hour}, "", Cell(times=times))
         for weekday, hours in enumerate(week)
         for hour, times in enumerate(hours)
     ]
@@ -107,8 +107,8 @@ def worse_table(report: Report, day: date) -> Table:
             "before_secs": old.times.out_of_stock_ms // 1000,
             "coverage_before": share(old.times.observed_ms, old.times.planned_ms),
         }
-        href = report.filters.one_slot(site, slot)
-        rows.append(Row(keys, report.names.product(sku), cell.figures(), href))
+        link = partial(report.filters.one_slot, site, slot)
+        rows.append(row_of(keys, report.names.product(sku), cell, link))
     rows.sort(key=lambda row: (-float(row.keys["more_secs"] or 0), row.label))
     return Table("worse", rows[:MAX_CHANGES])
 
@@ -118,32 +118,47 @@ def worse_stores_table(report: Report, day: date) -> Table:
     before = Days(day - timedelta(days=1), day - timedelta(days=1))
     rows = []
     for site, (old, new) in _by_store(report, before, Days(day, day)).items():
-        more = new.out_of_stock_secs - old.out_of_stock_secs
-        if more > 0:
+        more_ms = new.times.out_of_stock_ms - old.times.out_of_stock_ms
+        if more_ms > 0:
             keys: dict[str, Value] = {
                 "site": site[1],
                 "name": report.grouping.names.get(site),
-                "more_secs": more,
-                "before_secs": old.out_of_stock_secs,
-                "coverage_before": old.coverage,
+                "more_secs": more_ms // 1000,
+                "before_secs": old.times.out_of_stock_ms // 1000,
+                "coverage_before": share(old.times.observed_ms, old.times.planned_ms),
             }
-            label = report.names.store(site)
-            rows.append(Row(keys, label, new, report.filters.store(site[1])))
+            link = partial(report.filters.store, site[1])
+            rows.append(row_of(keys, report.names.store(site), new, link))
     rows.sort(key=lambda row: (-float(row.keys["more_secs"] or 0), row.label))
     return Table("worse_stores", rows[:MAX_CHANGES])
+
+
+def row_of(
+    keys: Mapping[str, Value],
+    label: str,
+    counted: Counted | None,
+    link: Callable[[], str] | None = None,
+) -> Row:
+    """Return a line; None: nothing was ever heard of it."""
+    if counted is None:
+        return Row(keys, label, make_link=link)
+    return Row(keys, label, counted.times, counted.figures, link)
 
 
 def _worse_stores(report: Report, before: Days, after: Days) -> list[SiteKey]:
     if len(report.sites) == 1:
         return list(report.sites)
     found = _by_store(report, before, after)
-    more = {site: n.out_of_stock_secs - o.out_of_stock_secs for site, (o, n) in found.items()}
+    more = {
+        site: new.times.out_of_stock_ms - old.times.out_of_stock_ms
+        for site, (old, new) in found.items()
+    }
     ordered = sorted(more, key=lambda site: (-more[site], site))
     return [site for site in ordered if more[site] > 0][:MAX_EXPLAINED]
 
 
-def _by_store(report: Report, before: Days, after: Days) -> dict[SiteKey, tuple[Figures, Figures]]:
-    """Return the figures of two days of each store that has both."""
+def _by_store(report: Report, before: Days, after: Days) -> dict[SiteKey, tuple[Counted, Counted]]:
+    """Return two days of each store that has both."""
     then, now = report.on(before).by_site(), report.on(after).by_site()
     return {site: (then[site], now[site]) for site in then.keys() & now.keys()}
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
+from central.metrics.figures import share
+from central.metrics.hours import Times
 from shelf.kpi import Figures
 
 SHOWN_ROWS = 15
@@ -24,19 +27,45 @@ Value = str | int | float | None
 """What stands in a table beside figures."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Row:
-    """One line. ``keys`` are its values beside the figures, ``label`` what the page says."""
+    """One line. ``keys`` are its values beside the figures, ``label`` what the page says.
+
+    ``times`` tell its rank; figures and link, of which a page needs few, are made when asked for.
+    """
 
     keys: Mapping[str, Value]
     label: str
-    figures: Figures | None = None
-    href: str | None = None
+    times: Times | None = None
+    make_figures: Callable[[], Figures] | None = None
+    make_link: Callable[[], str] | None = None
+
+    @cached_property
+    def figures(self) -> Figures | None:
+        """The figures, None where nothing was ever heard."""
+        return self.make_figures() if self.make_figures else None
+
+    @property
+    def href(self) -> str | None:
+        """Where the page leads that tells more."""
+        return self.make_link() if self.make_link else None
+
+    @property
+    def availability(self) -> float | None:
+        """Availability alone, as the figures have it."""
+        times = self.times
+        return share(times.available_ms, times.observed_ms) if times else None
+
+    @property
+    def band(self) -> int | None:
+        """0 for the best to 4 for the worst, None where nothing was seen."""
+        found = self.availability
+        return None if found is None else sum(found < limit for limit in BANDS)
 
     @property
     def is_ranked(self) -> bool:
         """True when enough was seen to compare it."""
-        return self.figures is not None and is_enough(self.figures)
+        return self.times is not None and is_enough(self.times)
 
     def values(self) -> dict[str, Any]:
         """Return all of it, flat, with the names that the API uses."""
@@ -88,16 +117,9 @@ def flat(figures: Figures) -> dict[str, Any]:
     return values
 
 
-def is_enough(figures: Figures) -> bool:
+def is_enough(times: Times) -> bool:
     """True when enough was seen to say how good it is."""
-    return figures.availability is not None and (figures.coverage or 0) >= MIN_COVERAGE
-
-
-def band(figures: Figures) -> int | None:
-    """Return 0 for the best to 4 for the worst, None where nothing was seen."""
-    if figures.availability is None:
-        return None
-    return sum(figures.availability < limit for limit in BANDS)
+    return times.observed_ms > 0 and times.observed_ms >= MIN_COVERAGE * times.planned_ms
 
 
 def worst_first(rows: Iterable[Row]) -> list[Row]:
@@ -107,9 +129,11 @@ def worst_first(rows: Iterable[Row]) -> list[Row]:
     """
 
     def order(row: Row) -> tuple[bool, float, float, str]:
-        figures = row.figures
-        if figures is None or not row.is_ranked:
-            return True, (figures.coverage or 0) if figures else 0, 0, row.label
-        return False, figures.availability or 0, -figures.out_of_stock_secs, row.label
+        times = row.times
+        if times is None or not row.is_ranked:
+            seen = times.observed_ms / times.planned_ms if times and times.planned_ms else 0
+            return True, seen, 0, row.label
+        found = times.available_ms / times.observed_ms
+        return False, found, -times.out_of_stock_ms, row.label
 
     return sorted(rows, key=order)

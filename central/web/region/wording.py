@@ -8,9 +8,8 @@ from datetime import date, datetime, timedelta, tzinfo
 
 from central.web import words
 from central.web.language import Texts
-from central.web.region.tables import Row, band, is_enough
+from central.web.region.tables import Row
 from shelf import SlotId
-from shelf.kpi import Figures
 
 NOTHING = "–"
 
@@ -79,11 +78,11 @@ class Wording:
             return self.t("shelves.bay", aisle=aisle, bay=int(rest.removeprefix("b")))
         return self.t("place.aisle", aisle=aisle)
 
-    def tone(self, figures: Figures | None) -> str:
+    def tone(self, row: Row) -> str:
         """Return the class of a coloured place."""
-        if figures is None or (number := band(figures)) is None:
+        if row.band is None:
             return "unseen"
-        return f"band-{number}" + ("" if is_enough(figures) else " little")
+        return f"band-{row.band}" + ("" if row.is_ranked else " little")
 
     def names(self, row: Row, stores: Mapping[str, str]) -> str:
         """Return where a slot of a table is: store and place."""
