@@ -10,7 +10,8 @@ A trial counts by its true shift at the farthest corner of the bays. It is *wron
 is said to be still or is corrected and a corner then lies more than 2 px from its place (3 px for
 a camera that is said to be still: up to 2 px are not corrected). With ``--data`` photographs of
 real shelves are warped too, as by a camera whose lens is not known, with a part of another
-photograph before them.
+photograph before them. With ``--record``, each camera's trials are kept as soon as they are done,
+and a run that was interrupted goes on from there; delete the file when the code changed.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from measuring import write_record
+from pydantic import TypeAdapter
 from registration_scenes import Bump, CameraScene, Disturbance
 from rich.progress import track
 
@@ -58,20 +60,25 @@ class Trial:
         return self.error_px > limit.get(self.kind, np.inf)
 
 
+CAMERA_TRIALS = TypeAdapter(tuple[int, list[Trial]])
+"""One line of a record: a store's number and its trials."""
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="under a minute: 80 trials")
     parser.add_argument("--trials", type=int, default=1000)
     parser.add_argument("--development", action="store_true", help="stores to develop with")
     parser.add_argument("--data", type=Path, help="a folder with photos/rows")
+    parser.add_argument("--record", type=Path, metavar="FILE", help="kept between runs")
     parser.add_argument("--json", type=Path, metavar="OUT")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     wanted = 80 if arguments.quick else arguments.trials
     trials: list[Trial] = []
     try:
-        for one in simulated(wanted, arguments.development):
-            trials.append(one)
+        for some in simulated(wanted, arguments.development, arguments.record):
+            trials += some
     except KeyboardInterrupt:
         print(f"interrupted after {len(trials)} of {wanted} trials")
     figures = figures_of(trials)
@@ -85,26 +92,40 @@ def main() -> None:
         write_record(arguments.json, figures, opencv=cv2.__version__, command=" ".join(sys.argv))
 
 
-def simulated(wanted: int, development: bool) -> Iterator[Trial]:
-    """Yield so many trials, spread over as many stores as it takes."""
+def simulated(wanted: int, development: bool, record: Path | None) -> Iterator[list[Trial]]:
+    """Yield so many trials, camera by camera; those in ``record`` are not done again."""
     first, seeds = (0, 500) if development else (100, 5000)
-    per_store = BUMPS_A_PICTURE * len(Disturbance)
-    for store in track(range(first, first + -(-wanted // per_store)), "cameras"):
-        scene = CameraScene(store, seeds + store)
-        random = np.random.default_rng(seeds + store)
-        width, height = scene.camera.size_px
-        marks_uv = scene.corners_px / (width, height)
-        reference = Reference.of(scene.reference(), scene.lens, marks_uv)
-        for disturbance in Disturbance:
-            flat = scene.flat(disturbance)
-            for number in range(BUMPS_A_PICTURE):
-                bump = drawn_bump(random, number)
-                truth = scene.moved(scene.corners_px, bump) - scene.corners_px
-                image = scene.bumped(flat, bump)
-                began = time.process_time()
-                found = register(reference, image)
-                ms = (time.process_time() - began) * 1000
-                yield trial(found, truth, disturbance.value, ms)
+    cameras = -(-wanted // (BUMPS_A_PICTURE * len(Disturbance)))
+    known: dict[int, list[Trial]] = {}
+    if record is not None and record.exists():
+        lines = record.read_text(encoding="utf-8").splitlines()
+        known = dict(CAMERA_TRIALS.validate_json(line) for line in lines)
+    for store in track(range(first, first + cameras), "cameras"):
+        if store not in known:
+            known[store] = list(of_camera(store, seeds + store))
+            if record is not None:
+                with record.open("ab") as file:
+                    file.write(CAMERA_TRIALS.dump_json((store, known[store])) + b"\n")
+        yield known[store]
+
+
+def of_camera(store: int, seed: int) -> Iterator[Trial]:
+    """Yield the trials of one store's camera."""
+    scene = CameraScene(store, seed)
+    random = np.random.default_rng(seed)
+    width, height = scene.camera.size_px
+    marks_uv = scene.corners_px / (width, height)
+    reference = Reference.of(scene.reference(), scene.lens, marks_uv)
+    for disturbance in Disturbance:
+        flat = scene.flat(disturbance)
+        for number in range(BUMPS_A_PICTURE):
+            bump = drawn_bump(random, number)
+            truth = scene.moved(scene.corners_px, bump) - scene.corners_px
+            image = scene.bumped(flat, bump)
+            began = time.process_time()
+            found = register(reference, image)
+            ms = (time.process_time() - began) * 1000
+            yield trial(found, truth, disturbance.value, ms)
 
 
 def drawn_bump(random: np.random.Generator, number: int) -> Bump:
