@@ -94,6 +94,27 @@ def _of_database(connection: Connection) -> Iterator[Metric]:
     for row in connection.execute(select(*group, func.count().label("nodes")).group_by(*group)):
         nodes.add_metric([row.tenant, row.site, row.state], row.nodes)
     yield nodes
+    cameras = GaugeMetricFamily(
+        "shelfwatch_central_cameras",
+        "Cameras of a store by state.",
+        labels=["tenant", "site", "state"],
+    )
+    of_camera = tables.cameras.c
+    states = (of_camera.tenant, of_camera.site, of_camera.state)
+    counted = select(*states, func.count().label("cameras")).group_by(*states)
+    for row in connection.execute(counted):
+        cameras.add_metric([row.tenant, row.site, row.state], row.cameras)
+    yield cameras
+    waiting = GaugeMetricFamily(
+        "shelfwatch_central_outbox_events",
+        "Events that wait in a store's nodes, as they last said.",
+        labels=["tenant", "site"],
+    )
+    said = tables.node_health.c
+    summed = select(said.tenant, said.site, func.sum(said.outbox_events).label("events"))
+    for row in connection.execute(summed.group_by(said.tenant, said.site)):
+        waiting.add_metric([row.tenant, row.site], float(row.events))
+    yield waiting
     alerts = tables.alerts.c
     opened = GaugeMetricFamily(
         "shelfwatch_central_open_alerts", "Open alerts of a store.", labels=["tenant", "site"]
@@ -128,6 +149,13 @@ def _of_database(connection: Connection) -> Iterator[Metric]:
             "pushes_dead",
             "Messages to people that were given up.",
             pushes.where(tables.pushes.c.state == "dead"),
+        ),
+        (
+            "digests_dead",
+            "Digests that were given up.",
+            select(func.count())
+            .select_from(tables.digests)
+            .where(tables.digests.c.state == "dead"),
         ),
     ):
         yield _gauge(name, words, _count(connection, query))
