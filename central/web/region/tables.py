@@ -16,7 +16,7 @@ from shelf.kpi import Figures
 SHOWN_ROWS = 15
 """How many rows of a table are on the page; the others are in its CSV."""
 
-MIN_COVERAGE = 0.5
+MIN_COVERAGE = 0.7
 """Of what was seen for less than this, nobody can say how good it is: it has no rank."""
 
 BANDS = (0.98, 0.95, 0.9, 0.8)
