@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, tzinfo
 
 from sqlalchemy import Connection
 
@@ -122,18 +122,19 @@ class Roller:
         """Have the days summed in which stock-outs count that are new, or are no more."""
         since = {place: new.since for place, new in rewoven.items()}
         before = read_stock_outs(connection, since)
+        rolled = read_rolled(connection)
         moments: dict[SiteKey, set[datetime]] = {}
         for place, new in rewoven.items():
+            site = sites[place]
             for stock_out in before.get(place, set()) ^ set(new.stock_outs):
-                times = moments.setdefault(sites[place], set())
-                times |= {hour_start(stock_out.told_utc, UTC)}
-                if stock_out.ended_utc is not None:
-                    times |= {hour_start(stock_out.ended_utc, UTC)}
-        rolled = read_rolled(connection)
-        for site, times in moments.items():
-            until = rolled.get(site)
-            if until is not None:
-                mark_days(connection, site, [moment for moment in times if moment < until])
+                counted = (stock_out.told_utc, stock_out.ended_utc)
+                moments.setdefault(site, set()).update(
+                    hour_start(moment, self._zone_of(*site))
+                    for moment in counted
+                    if moment is not None and site in rolled and moment < rolled[site]
+                )
+        for site, found in moments.items():
+            mark_days(connection, site, found)
 
     def _ended_hour(self, connection: Connection, now: datetime) -> tuple[SiteKey, datetime] | None:
         """Return a site with an hour that has ended and is not in the table yet."""

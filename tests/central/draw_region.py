@@ -1,4 +1,4 @@
-"""Draws the pictures of docs/region.md: ``python tests/central/draw_region.py [--out docs/region]``.
+"""Draws the pictures of docs/region.md: ``python tests/central/draw_region.py [--out DIR]``.
 
 The stores are those of `region_history`; the browser is a real one.
 """
@@ -61,7 +61,6 @@ def main() -> None:
                 file = out / f"{picture}.png"
                 browser.screenshot(file)
                 make_small(file)
-                print(f"{file}: {file.stat().st_size} bytes")
         database.close()
 
 

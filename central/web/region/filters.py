@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from urllib.parse import quote, urlencode
 
@@ -74,21 +74,13 @@ class Filters:
                 values[name] = value
         return urlencode(values, safe="/", quote_via=quote)
 
-    def at(self, path: str, **changes: str | None) -> str:
-        """Return the URL of a page with some of it changed."""
+    def at(self, path: str, **changes: str | int | None) -> str:
+        """Return the URL of a page with some of it changed; ``preset`` chooses the last days."""
         query = replace(self, **changes).query if changes else self.query  # type: ignore[arg-type]
         return f"{path}?{query}" if query else path
 
-    def for_days(self, number: int) -> str:
-        """Return the query for the last days."""
-        return replace(self, preset=number).query
-
-    def overview(self) -> str:
-        """Return the URL of all stores, for the same days and products."""
-        return self.at(OVERVIEW, region=None, **_NOWHERE)
-
     def of_region(self, region: str | None) -> str:
-        """Return the URL of a region's stores."""
+        """Return the URL of a region's stores; None: of all stores."""
         return self.at(OVERVIEW, **{**_NOWHERE, "region": region})
 
     def store(self, site: str, **place: str) -> str:
@@ -107,9 +99,6 @@ class Filters:
 
 NAMES = ("tenant", "region", "site", "aisle", "bay", "slot", "category", "product")
 _NOWHERE: dict[str, str | None] = {"site": None, "aisle": None, "bay": None, "slot": None}
-KNOWN = {"days", "from", "to", "hours", *NAMES}
-
-assert {*NAMES} <= {field.name for field in fields(Filters)}
 
 
 def read_filters(query: Mapping[str, str], today: date) -> Filters:
