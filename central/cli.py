@@ -260,7 +260,7 @@ def check_certificate(tls: Tls) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(tls.certificate, tls.key, password="")
     except (OSError, ValueError) as error:  # an SSLError is an OSError
-        found = f"{error.strerror or error} ({files})"
+        found = f"{getattr(error, 'strerror', None) or error} ({files})"
         expected = "a certificate and its private key without a password, as PEM files"
         raise ConfigError([Problem(where, expected, found)]) from error
 

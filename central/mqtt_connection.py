@@ -22,7 +22,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from central.broker_settings import BrokerSettings
 from central.intake import Received
 from central.sharing import subscriptions
-from shelf.broker import FIVE_REFUSED, Version
+from shelf.broker import FIVE_REFUSED, Version, tls_refusal
 from shelf.topics import ALL_STAFF_ACTIONS, ALL_UP
 
 CONNECT_TIMEOUT_SECS = 10.0
@@ -57,6 +57,7 @@ class Connection:
         self._deliver = on_message
         self._answered = threading.Event()
         self._answer: ReasonCode | None = None
+        self._tls_refusal: str | None = None
         self.ended = threading.Event()
         self.end = ""
         self._is_five = version == "5"
@@ -71,6 +72,7 @@ class Connection:
         self._client.connect_timeout = CONNECT_TIMEOUT_SECS
         self._client.on_connect = self._on_connect
         self._client.on_disconnect = self._on_disconnect
+        self._client.on_log = self._on_log
         self._client.on_message = self._on_message
 
     def open(self) -> None:
@@ -145,8 +147,12 @@ class Connection:
         reason: ReasonCode,
         _properties: Properties | None,
     ) -> None:
+        self._client.on_log = None
         self._answer = reason
         self._answered.set()
+
+    def _on_log(self, _client: Client, _userdata: Any, _level: int, text: str) -> None:
+        self._tls_refusal = self._tls_refusal or tls_refusal(text)
 
     def _on_disconnect(
         self,
@@ -156,7 +162,7 @@ class Connection:
         reason: ReasonCode,
         _properties: Properties | None,
     ) -> None:
-        self.end = f"connection ended: {reason}"
+        self.end = self._tls_refusal or f"connection ended: {reason}"
         self.ended.set()
         self._answered.set()
 

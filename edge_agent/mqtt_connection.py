@@ -18,7 +18,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_agent.broker_settings import BrokerSettings
-from shelf.broker import FIVE_REFUSED, Version
+from shelf.broker import FIVE_REFUSED, Version, tls_refusal
 from shelf.topics import Node
 from shelf.wire import InvalidMessageError, Watermark, parse
 
@@ -93,6 +93,7 @@ class Connection:
         self._answered = threading.Event()
         self._answer: ReasonCode | None = None
         self._end: str | None = None
+        self._tls_refusal: str | None = None
         self._publish_refusal: str | None = None
         self._limit = UNCONFIRMED_LIMIT
         self._unconfirmed: list[MQTTMessageInfo] = []
@@ -110,6 +111,7 @@ class Connection:
             self._client.will_set(node.status, will, qos=1, retain=True)
         self._client.on_connect = self._on_connect
         self._client.on_disconnect = self._on_disconnect
+        self._client.on_log = self._on_log
         self._client.on_message = self._on_message
         self._client.on_publish = self._on_publish
 
@@ -128,6 +130,8 @@ class Connection:
         self._client.loop_start()
         if not self._answered.wait(CONNECT_TIMEOUT_SECS):
             raise LostError(f"no answer within {CONNECT_TIMEOUT_SECS:.0f} s")
+        if self._answer is None and self._tls_refusal:
+            raise RefusedError(self._tls_refusal)
         if self._answer is None:
             raise LostError(self._end or "closed before it answered")
         if self._answer.is_failure:
@@ -204,9 +208,13 @@ class Connection:
     ) -> None:
         allowed = getattr(properties, "ReceiveMaximum", UNCONFIRMED_LIMIT)
         self._limit = min(UNCONFIRMED_LIMIT, allowed)
+        self._client.on_log = None
         self._answer = reason
         self._answered.set()
         self._note(None)
+
+    def _on_log(self, _client: Client, _userdata: Any, _level: int, text: str) -> None:
+        self._tls_refusal = self._tls_refusal or tls_refusal(text)
 
     def _on_disconnect(
         self,

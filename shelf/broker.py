@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -18,8 +19,20 @@ FAILURES_BEFORE_FIVE = 5
 
 FIVE_REFUSED = 'the broker refuses MQTT 5; set protocol: "3.1.1" or "auto" for this broker'
 
+_TLS_ALERT = re.compile(r"\[SSL: (?:\w+_ALERT_)?(\w+)\]")
+
 Version = Literal["5", "3.1.1"]
 Protocol = Literal["auto", "5", "3.1.1"]
+
+
+def tls_refusal(logged: str) -> str | None:
+    """Return why the other side has broken TLS, from a line of the MQTT client's log.
+
+    A broker judges a client's certificate after the handshake. The client reads its answer where
+    it expects a packet, and tells it nowhere else.
+    """
+    found = _TLS_ALERT.search(logged)
+    return None if found is None else f"TLS: refused: {found[1].replace('_', ' ').lower()}"
 
 
 def _check_url(url: str) -> str:

@@ -127,14 +127,14 @@ def find(program: Program) -> Path:
 
 
 @contextmanager
-def running(command: list[object], port: int) -> Iterator[None]:
+def running(command: list[object], port: int) -> Iterator[subprocess.Popen[str]]:
     """Run a broker until the block ends; it must accept connections first."""
     process = subprocess.Popen([str(part) for part in command], stderr=subprocess.PIPE, text=True)
     try:
         wait_until(lambda: process.poll() is not None or accepts(port), "the broker accepts")
         if process.poll() is not None:
             pytest.fail(process.communicate()[1])
-        yield
+        yield process
     finally:
         process.terminate()
         process.communicate()

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import signal
+import socket
+import ssl
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from getpass import getuser
 from pathlib import Path
 
+import paho.mqtt.client as paho
 import pytest
 from collectors import running_collector
+from cryptography import x509
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from parts import LINKS, Link, committed, find, running, wait_until
 from slot_events import slot_changed
 from structlog.testing import capture_logs
@@ -24,7 +33,9 @@ from edge_agent.outbox import Outbox
 from edge_agent.uplink import UplinkState
 from shelf import SlotId
 from shelf.broker import Protocol
-from shelf.topics import Node
+from shelf.provision.authority import Authority
+from shelf.provision.certificates import Holder, Role
+from shelf.topics import ALL_UP, Node
 
 DEPLOY = Path(__file__).parents[2] / "deploy" / "mosquitto"
 
@@ -85,41 +96,67 @@ def test_a_refused_node_recovers_when_the_password_is_mended(
 
 
 class Certificates:
-    """A certificate authority in a folder."""
+    """What `shelfwatch provision` makes, in one folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        folder.mkdir()
-        self._openssl("req", "-x509", *self._new_key("ca"), "-out", "ca.crt", "-subj", "/CN=CA")
+        self._authority = Authority.create(folder / "pki", "Test CA", 30, now())
+        (folder / "ca.crt").write_bytes(self._authority.certificate)
+        self._copy_revoked()
 
-    def issue(self, name: str, common_name: str) -> None:
+    def issue(self, name: str, holder: Holder) -> None:
         """Make ``name``.crt and ``name``.key."""
-        subject = f"/CN={common_name}"
-        self._openssl("req", "-new", *self._new_key(name), "-out", f"{name}.csr", "-subj", subject)
-        (self.folder / "ext").write_text("subjectAltName=IP:127.0.0.1\n")
-        signing = ["-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "ext"]
-        self._openssl("x509", "-req", "-in", f"{name}.csr", "-out", f"{name}.crt", *signing)
+        pair = self._authority.issue(holder, 30, now())
+        (self.folder / f"{name}.crt").write_bytes(pair.certificate)
+        (self.folder / f"{name}.key").write_bytes(pair.key)
 
-    def _new_key(self, name: str) -> list[str]:
-        curve = "ec_paramgen_curve:prime256v1"
-        return ["-newkey", "ec", "-pkeyopt", curve, "-nodes", "-keyout", f"{name}.key"]
+    def revoke(self, common_name: str, but: str | None = None) -> None:
+        """Take back what a name has, but for the certificate in ``but``.crt."""
+        keep = None
+        if but is not None:
+            text = (self.folder / f"{but}.crt").read_bytes()
+            keep = x509.load_pem_x509_certificate(text).serial_number
+        assert self._authority.revoke(common_name, now(), keep)
+        self._copy_revoked()
 
-    def _openssl(self, *arguments: str) -> None:
-        subprocess.run(["openssl", *arguments], cwd=self.folder, check=True, capture_output=True)
+    def _copy_revoked(self) -> None:
+        (self.folder / "ca.crl").write_bytes(self._authority.revoked)
 
 
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    made = Certificates(tmp_path_factory.mktemp("tls") / "certs")
-    names = {"server": "127.0.0.1", "node": "s0421-e1", "central": "shelfwatch-central"}
-    for name, common_name in names.items():
-        made.issue(name, common_name)
-    return made
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+HOLDERS = {
+    "server": Holder(Role.BROKER, "127.0.0.1", hosts=("127.0.0.1",)),
+    "node": Holder(Role.NODE, "s0421-e1", "acme", "s0421"),
+    "central": Holder(Role.CLIENT, "shelfwatch-central"),
+}
 
 
 @pytest.fixture
-def production_port(tmp_path: Path, certificates: Certificates) -> Iterator[int]:
-    """The port of a broker with the configuration that is shipped, but for its paths."""
+def certificates(tmp_path: Path) -> Certificates:
+    made = Certificates(tmp_path / "certs")
+    for name, holder in HOLDERS.items():
+        made.issue(name, holder)
+    return made
+
+
+@dataclass(frozen=True)
+class Production:
+    """A running broker."""
+
+    port: int
+    process: subprocess.Popen[str]
+
+    def reload(self) -> None:
+        """Have it read its lists again."""
+        self.process.send_signal(signal.SIGHUP)
+
+
+@pytest.fixture
+def production(tmp_path: Path, certificates: Certificates) -> Iterator[Production]:
+    """A broker with the configuration that is shipped, but for its paths."""
     program, port = find(Program.MOSQUITTO), free_port("127.0.0.1")
     conf = (DEPLOY / "mosquitto.conf").read_text()
     changes = {
@@ -132,8 +169,8 @@ def production_port(tmp_path: Path, certificates: Certificates) -> Iterator[int]
         assert old in conf
         conf = conf.replace(old, new)
     (tmp_path / "mosquitto.conf").write_text(conf)
-    with running([program, "-c", tmp_path / "mosquitto.conf"], port):
-        yield port
+    with running([program, "-c", tmp_path / "mosquitto.conf"], port) as broker:
+        yield Production(port, broker)
 
 
 def tls(certificates: Certificates, name: str, port: int) -> dict[str, object]:
@@ -151,13 +188,13 @@ def test_the_shipped_configuration_lets_events_and_watermarks_pass(
     tmp_path: Path,
     node: Node,
     certificates: Certificates,
-    production_port: int,
+    production: Production,
     protocol: Protocol,
 ) -> None:
     """With client certificates and the access list a node delivers and is told so."""
     database = tmp_path / "central.sqlite"
-    theirs = {**tls(certificates, "central", production_port), "protocol": protocol}
-    ours = {**tls(certificates, "node", production_port), "protocol": protocol}
+    theirs = {**tls(certificates, "central", production.port), "protocol": protocol}
+    ours = {**tls(certificates, "node", production.port), "protocol": protocol}
     with (
         Outbox.open(tmp_path / "outbox.sqlite", node) as outbox,
         running_collector(database, CentralBroker.model_validate(theirs)),
@@ -170,10 +207,10 @@ def test_the_shipped_configuration_lets_events_and_watermarks_pass(
 
 
 def test_the_calibration_tool_hears_its_own_node(
-    tmp_path: Path, node: Node, certificates: Certificates, production_port: int
+    tmp_path: Path, node: Node, certificates: Certificates, production: Production
 ) -> None:
     """With the node's certificate, beside its agent; of another node it hears nothing."""
-    settings = BrokerSettings.model_validate(tls(certificates, "node", production_port))
+    settings = BrokerSettings.model_validate(tls(certificates, "node", production.port))
     own = AgentListener(node, settings, ["a12"])
     other = AgentListener(Node("acme", "s0421", "s0421-e2"), settings, ["a12"])
     with (
@@ -197,11 +234,11 @@ def test_the_calibration_tool_hears_its_own_node(
 
 
 def test_a_node_cannot_speak_for_another(
-    tmp_path: Path, certificates: Certificates, production_port: int
+    tmp_path: Path, certificates: Certificates, production: Production
 ) -> None:
     """A certificate lets its owner write below its own name only, and the node is told."""
     other = Node("acme", "s0421", "s0421-e2")
-    settings = BrokerSettings.model_validate(tls(certificates, "node", production_port))
+    settings = BrokerSettings.model_validate(tls(certificates, "node", production.port))
     with (
         Outbox.open(tmp_path / "outbox.sqlite", other) as outbox,
         running_uplink(outbox, settings) as uplink,
@@ -212,14 +249,78 @@ def test_a_node_cannot_speak_for_another(
         assert "publishing: Not authorized" in uplink.detail
 
 
+class Client:
+    """A client of the broker that may try anything."""
+
+    def __init__(self, settings: dict[str, object], protocol: MQTTProtocolVersion) -> None:
+        reached = BrokerSettings.model_validate(settings)
+        self.heard: list[str] = []
+        self._client = paho.Client(CallbackAPIVersion.VERSION2, protocol=protocol)
+        self._client.tls_set_context(reached.tls_context())
+        self._client.on_message = lambda _client, _data, message: self.heard.append(message.topic)
+        self._client.on_subscribe = lambda *_: self._subscribed.set()
+        self._subscribed = threading.Event()
+        self._client.connect(*reached.address)
+        self._client.loop_start()
+
+    def subscribe(self, *topics: str) -> None:
+        """Return when the broker has answered."""
+        self._client.subscribe([(topic, 1) for topic in topics])
+        assert self._subscribed.wait(20)
+
+    def publish(self, *topics: str) -> None:
+        """Return when the broker has taken or dropped all."""
+        for topic in topics:
+            self._client.publish(topic, b"{}", qos=1).wait_for_publish(20)
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+@pytest.mark.parametrize("protocol", [MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311])
+def test_a_node_reads_and_writes_its_own_only(
+    node: Node,
+    certificates: Certificates,
+    production: Production,
+    protocol: MQTTProtocolVersion,
+) -> None:
+    """Neither another node's topics, nor what tells it to delete events, nor those of people."""
+    other = Node("acme", "s0421", "s0421-e2")
+    agent = Client(tls(certificates, "node", production.port), protocol)
+    center = Client(tls(certificates, "central", production.port), protocol)
+    forbidden = [
+        other.events("a12"),
+        other.status,
+        node.watermark,
+        node.desired_config,
+        "shelf/v1/acme/_staff/s0421/alerts/a12",
+        "shelf/v1/acme/_staff/s0421/actions/anna",
+        "shelf/v1/acme/_agg/site/s0421/kpi",
+    ]
+    try:
+        center.subscribe(ALL_UP, "shelf/v1/+/_staff/+/actions/+", "shelf/v1/+/+/+/dn/#")
+        agent.subscribe(node.watermark, *(topic for topic in forbidden if topic != node.watermark))
+        agent.publish(*forbidden, node.events("a12"))
+        wait_until(lambda: node.events("a12") in center.heard, "what it may say arrives")
+        assert center.heard == [node.events("a12")]
+        told = [other.watermark, "shelf/v1/acme/_agg/site/s0421/kpi", node.watermark]
+        center.publish("shelf/v1/acme/_staff/s0421/alerts/a12", *told)
+        wait_until(lambda: node.watermark in agent.heard, "what it may hear arrives")
+        assert agent.heard == [node.watermark]
+    finally:
+        agent.close()
+        center.close()
+
+
 def test_a_broker_that_nobody_vouches_for_is_not_trusted(
-    tmp_path: Path, node: Node, certificates: Certificates, production_port: int
+    tmp_path: Path, node: Node, certificates: Certificates, production: Production
 ) -> None:
     """A broker with a certificate of another authority gets nothing."""
     stranger = Certificates(tmp_path / "stranger")
     settings = BrokerSettings.model_validate(
         {
-            **tls(certificates, "node", production_port),
+            **tls(certificates, "node", production.port),
             "ca_file": stranger.folder / "ca.crt",
         }
     )
@@ -228,4 +329,67 @@ def test_a_broker_that_nobody_vouches_for_is_not_trusted(
         running_uplink(outbox, settings) as uplink,
     ):
         wait_until(lambda: uplink.state is UplinkState.REFUSED, "it is refused")
+        assert "the broker's certificate" in uplink.detail
+
+
+def is_let_in(settings: BrokerSettings) -> bool:
+    """True when the broker answers to this certificate."""
+    with (
+        socket.create_connection(settings.address, 10) as plain,
+        settings.tls_context().wrap_socket(plain, server_hostname=settings.address[0]) as secured,
+    ):
+        secured.settimeout(0.5)
+        try:
+            return secured.recv(1) != b""
+        except TimeoutError:
+            return True  # it waits for the first packet
+        except ssl.SSLError:
+            return False
+
+
+def test_a_revoked_node_is_let_in_with_a_new_certificate_only(
+    tmp_path: Path, node: Node, certificates: Certificates, production: Production
+) -> None:
+    """After the broker has read the new list; both are valid until then, so nothing is lost."""
+    old = BrokerSettings.model_validate(tls(certificates, "node", production.port))
+    certificates.issue("renewed", HOLDERS["node"])
+    new = BrokerSettings.model_validate(tls(certificates, "renewed", production.port))
+    for settings in (old, new):
+        with (
+            Outbox.open(tmp_path / "outbox.sqlite", node) as outbox,
+            running_uplink(outbox, settings) as uplink,
+        ):
+            wait_until(lambda: uplink.state is UplinkState.ONLINE, "both are valid")
+    certificates.revoke("s0421-e1", but="renewed")
+    production.reload()
+    wait_until(lambda: not is_let_in(old), "the broker has read the list")
+    with (
+        Outbox.open(tmp_path / "outbox.sqlite", node) as outbox,
+        running_uplink(outbox, old) as uplink,
+    ):
+        wait_until(lambda: uplink.state is UplinkState.REFUSED, "the old one is refused")
+        assert "revoked" in uplink.detail
+    with (
+        Outbox.open(tmp_path / "outbox.sqlite", node) as outbox,
+        running_uplink(outbox, new) as uplink,
+    ):
+        wait_until(lambda: uplink.state is UplinkState.ONLINE, "the new one is let in")
+
+
+def test_a_node_is_no_broker(tmp_path: Path, node: Node, certificates: Certificates) -> None:
+    """Whoever steals a node's key cannot stand in for the broker with it."""
+    holder = replace(HOLDERS["node"], hosts=("127.0.0.1",))
+    certificates.issue("thief", holder)
+    port, folder = free_port("127.0.0.1"), certificates.folder
+    (tmp_path / "broker.conf").write_text(
+        f"user {getuser()}\nlistener {port} 127.0.0.1\nallow_anonymous true\n"
+        f"certfile {folder}/thief.crt\nkeyfile {folder}/thief.key\n"
+    )
+    settings = BrokerSettings.model_validate(tls(certificates, "node", port))
+    with (
+        running([find(Program.MOSQUITTO), "-c", tmp_path / "broker.conf"], port),
+        Outbox.open(tmp_path / "outbox.sqlite", node) as outbox,
+        running_uplink(outbox, settings) as uplink,
+    ):
+        wait_until(lambda: uplink.state is UplinkState.REFUSED, "it is not trusted")
         assert "the broker's certificate" in uplink.detail

@@ -1,0 +1,1 @@
+"""Certificates for brokers, nodes and other clients, from a certificate authority of one's own."""
