@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import sys
 import tempfile
-import threading
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import fleet_store
-import uvicorn
-from browser import Browser, free_port, running_browser
-from fleet_store import fill
+from browser import Browser, running_browser
+from fleet_store import fill, serving
 from metric_messages import changed, status
 from page_store import FakeCollector
 from test_dead_letters import BAD, KNOWN, received
@@ -59,25 +56,14 @@ def draw(folder: Path, scratch: Path) -> None:
     entrance = Entrance(accounts, Login())
     grouping = Grouping.of([north], Products(), {}, lambda *_: BERLIN)
     app = make_app(database, {}, (), FakeCollector(), entrance=entrance, grouping=grouping)
-    port = free_port()
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, access_log=False))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.05)
-    url = f"http://127.0.0.1:{port}"
     mail = scratch / "mail.html"
     mail.write_text(f'<meta charset="utf-8">{mail_html(scratch)}', encoding="utf-8")
-    try:
-        with running_browser(scratch) as browser:
-            browser.set_cookie(url, COOKIE, cookie)
-            shoot(browser, f"{url}/fleet", folder / "fleet.png")
-            shoot(browser, f"{url}/dead-letters", folder / "dead-letters.png")
-            shoot(browser, mail.as_uri(), folder / "digest.png", MAIL)
-    finally:
-        server.should_exit = True
-        thread.join()
-        database.close()
+    with serving(app) as url, running_browser(scratch) as browser:
+        browser.set_cookie(url, COOKIE, cookie)
+        shoot(browser, f"{url}/fleet", folder / "fleet.png")
+        shoot(browser, f"{url}/dead-letters", folder / "dead-letters.png")
+        shoot(browser, mail.as_uri(), folder / "digest.png", MAIL)
+    database.close()
 
 
 def shoot(browser: Browser, url: str, path: Path, size: tuple[int, int] = SIZE) -> None:

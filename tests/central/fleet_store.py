@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import uvicorn
+from browser import free_port, wait_until
 from page_store import insert
+from starlette.applications import Starlette
 from web_rows import stored_slot
 
 from central.database import Database
@@ -82,3 +88,18 @@ def fill(database: Database) -> None:
             for number in range(1, 5)
         ),
     )
+
+
+@contextmanager
+def serving(app: Starlette) -> Iterator[str]:
+    """Serve an app for a browser, and give its address."""
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, access_log=False))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        wait_until(lambda: server.started, 60)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()
