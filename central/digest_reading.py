@@ -95,8 +95,8 @@ def read_digest(
     return Digest(
         days=days,
         stores_known=len(figures),
-        total=here.figures(here.all()),
-        before=past.figures(past.all()),
+        total=here.all().figures(),
+        before=past.all().figures(),
         stores=tuple(worst),
         hidden=tuple(line for line in lines if line not in seen)[:MAX_STORES],
         slots=tuple(slot for slot in empty if slot.empty_secs)[:MAX_SLOTS],
@@ -107,8 +107,8 @@ def read_digest(
 
 
 def _by_store(found: StoreDays) -> dict[SiteKey, Figures]:
-    groups = found.groups(list(found.sites))
-    return {site: found.figures(rows) for site, rows in groups.items()}
+    parts = found.parts(list(found.sites))
+    return {site: part.figures() for site, part in parts.items()}
 
 
 def _change(now: Figures, past: Figures | None) -> float | None:
