@@ -245,7 +245,7 @@ class Batch:
         )
         insert_new(self._connection, tables.events, self._events)
         claims = self._claims + [change.row for change in written if change.is_summary]
-        self._places = record(self._connection, claims, received_utc, self._known.places)
+        self._places = record(self._connection, claims, self._known.places)
         for node, away_since in self._back.items():
             node_is_back(self._connection, node, away_since)
 

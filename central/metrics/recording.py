@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, literal, select, tuple_
@@ -18,27 +18,22 @@ from shelf.topics import Node
 SlotKey = tuple[str, str, str, str]
 """Tenant, site, aisle, slot."""
 
-MAX_AHEAD = timedelta(hours=1)
-"""A claim that is so much later than its arrival comes from a clock that is wrong."""
-
 KEYS_A_QUERY = 200
 
 
 def record(
     connection: Connection,
     rows: Sequence[SlotRow],
-    received_utc: datetime,
     known: Mapping[SlotKey, int],
 ) -> dict[SlotKey, int]:
     """Write claims that are not there yet; return the numbers of places that are not ``known``.
 
     The numbers hold once the transaction is committed.
     """
-    usable = [row for row in rows if row.time_utc <= received_utc + MAX_AHEAD]
-    missing = sorted({row.key for row in usable if row.key not in known})
+    missing = sorted({row.key for row in rows if row.key not in known})
     found = _number(connection, missing)
-    numbers = {row.key: known.get(row.key) or found[row.key] for row in usable}
-    insert_new(connection, tables.slot_intervals, [_claim(numbers[row.key], row) for row in usable])
+    numbers = {row.key: known.get(row.key) or found[row.key] for row in rows}
+    insert_new(connection, tables.slot_intervals, [_claim(numbers[row.key], row) for row in rows])
     _mark(connection, numbers.values())
     return found
 
