@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import log2
 
 import numpy as np
@@ -36,6 +36,9 @@ COLOURFUL = 7.0
 STACK_OCTAVES = 0.3
 """How far, in doublings, a box may be from one facing in width, and how much taller it must be, to
 be taken for several on top of each other."""
+
+AT_HOME_WIDTHS = 0.75
+"""A facing so near its planned place reaches into it; one in the place beside it does not."""
 
 HELD_SHARE = 0.7
 """A box holds a facing of which this share lies in it."""
@@ -85,6 +88,12 @@ def read_bay(
         if not _is_around_several(facings[seen], facings[sources])
     ]
     shown = _strangers(observed, planned, facings, [*suspects, *beside])
+    aligned, pushed = _pushed_back(aligned, shown)
+    if pushed:
+        shown = {seen: skus for seen, skus in shown.items() if seen not in pushed}
+        answers = _answers(observed, planned, aligned, facings[inside], image_from_bay)
+        answering = answers.facings
+        sources = answers.sources[answering]
     strangers: dict[int, list[int]] = {}
     for seen, slot in beside:
         if seen in shown:
@@ -125,6 +134,32 @@ def _strangers(
         if fitting:
             shown[seen] = tuple(likely if len(likely) == 1 else fitting)
     return shown
+
+
+def _pushed_back(
+    aligned: Sequence[Aligned], shown: Mapping[int, Shown]
+) -> tuple[list[Aligned], set[int]]:
+    """Count strangers that stand beside their own empty place there; returns which they are.
+
+    A facing that clearly shows what is planned in an empty place that it reaches into has been
+    pushed over the border: it is not missing, and what is planned where it stands is.
+    """
+    rows, pushed = [], set()
+    for row in aligned:
+        item_of, empty = row.item_of.copy(), row.kinds != Kind.FACING
+        for k in np.flatnonzero(~empty).tolist():
+            item = int(row.item_of[k])
+            seen = int(row.items.source[item])
+            off = np.abs(row.level.centers - row.items.centers[item]) / row.level.widths
+            for home in np.flatnonzero(empty & (off < AT_HOME_WIDTHS)).tolist():
+                between = slice(min(home, k) + 1, max(home, k))
+                if shown.get(seen) == (row.level.skus[home],) and empty[between].all():
+                    item_of[home], item_of[k] = item, -1
+                    empty[home], empty[k] = False, True
+                    pushed.add(seen)
+                    break
+        rows.append(replace(row, item_of=item_of))
+    return rows, pushed
 
 
 def _is_a_stack(box: Floats, slot: PlannedSlot) -> bool:

@@ -89,6 +89,21 @@ def test_a_stranger_before_full_facings_is_found() -> None:
     assert {item.sku for item in reading.found} == {"A", "B"}
 
 
+def test_a_facing_beside_its_own_empty_place_is_no_stranger() -> None:
+    """Beans pushed to the empty end of the apples: these are missing, nothing is misplaced."""
+    one_each = parse_csv(
+        "bay,shelf,slot,sku,name,facings_wide,x_mm,width_mm,height_mm,shelf_y_mm\n"
+        "1,1,1,A,Apples,3,0,300,200,0\n1,1,2,B,Beans,1,300,100,150,0\n",
+        "p.csv",
+        "p",
+    )
+    gaps = [[0.0, 100.0, 215.0, 300.0], [335.0, 150.0, 600.0, 300.0]]
+    readings = read([box(230, 100, 150)], "B", gaps, planogram=one_each)
+    assert [readings[slot].state for slot in (APPLES, BEANS)] == [State.OUT_OF_STOCK, State.STOCKED]
+    readings = read([box(105, 90, 150)], "B", gaps[1:], planogram=one_each)
+    assert readings[APPLES].state is State.MISPLACED
+
+
 def test_one_box_around_several_facings_is_no_stranger() -> None:
     """A doubtful box that holds two facings, each seen for itself, shows no product of its own."""
     reading = read([*STOCKED, box(25, 150, 190)], "AAABBBB")[APPLES]
