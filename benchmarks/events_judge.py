@@ -75,6 +75,7 @@ RULES = (
     Variant("no second look at prints", prints=False),
     Variant("boxes around several count", (("match.reading.HELD_SHARE", 2.0),)),
     Variant("boxes around a stack are strangers", (("match.reading.STACK_OCTAVES", 0.0),)),
+    Variant("pushed facings are strangers", (("match.reading.AT_HOME_WIDTHS", 0.0),)),
     Variant("misfits are read", (("look.MIN_FIT_SHARE", 0.0),)),
     Variant("rows do not drift", (("match.levels.PASSES", 0),)),
 )

@@ -88,7 +88,7 @@ def read_bay(
         if not _is_around_several(facings[seen], facings[sources])
     ]
     shown = _strangers(observed, planned, facings, [*suspects, *beside])
-    aligned, pushed = _pushed_back(aligned, shown)
+    aligned, pushed = _pushed_back(aligned, shown) if shown else (aligned, set())
     if pushed:
         shown = {seen: skus for seen, skus in shown.items() if seen not in pushed}
         answers = _answers(observed, planned, aligned, facings[inside], image_from_bay)
@@ -150,10 +150,12 @@ def _pushed_back(
         for k in np.flatnonzero(~empty).tolist():
             item = int(row.item_of[k])
             seen = int(row.items.source[item])
+            if seen not in shown:
+                continue
             off = np.abs(row.level.centers - row.items.centers[item]) / row.level.widths
             for home in np.flatnonzero(empty & (off < AT_HOME_WIDTHS)).tolist():
                 between = slice(min(home, k) + 1, max(home, k))
-                if shown.get(seen) == (row.level.skus[home],) and empty[between].all():
+                if shown[seen] == (row.level.skus[home],) and empty[between].all():
                     item_of[home], item_of[k] = item, -1
                     empty[home], empty[k] = False, True
                     pushed.add(seen)
