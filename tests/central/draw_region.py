@@ -23,7 +23,10 @@ from region_site import region_app, serving  # noqa: E402
 from central.database import Database  # noqa: E402
 
 TABLET = (820, 1180)
-COLOURS = 64
+COLOURS = 48
+SCALE = 0.8
+"""Pixels a point: small files that can still be read."""
+
 SLOT = f"{CHRONIC[1]}/{CHRONIC[2]}"
 
 PICTURES = {
@@ -49,7 +52,7 @@ def main() -> None:
             running_browser(Path(name)) as browser,
         ):
             for picture, (size, scheme, path, part) in PICTURES.items():
-                browser.resize(size)
+                browser.resize(size, SCALE)
                 browser.scheme(scheme)
                 browser.open(url + path)
                 if part:

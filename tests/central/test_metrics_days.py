@@ -119,7 +119,7 @@ def test_a_late_event_changes_the_days_that_it_touches(database: Database) -> No
     ingest, roller = Ingest(database), Roller(database, zone_of)
     day = 24 * HOUR
     ingest.apply([changed(1, S, 0, 0), changed(2, E, HOUR, HOUR), changed(3, U, 2 * HOUR, day)])
-    ingest.apply([changed(5, S, 2.5 * day, 2.5 * day)])
+    ingest.apply([changed(5, U, 1.5 * day, 1.5 * day), changed(6, S, 2.5 * day, 2.5 * day)])
     roller.run(NOW)
     last = START.date() + timedelta(days=3)
 
@@ -134,6 +134,18 @@ def test_a_late_event_changes_the_days_that_it_touches(database: Database) -> No
     ingest.apply([changed(4, S, day + 60, day + 60, received=NOW)])
     roller.run(NOW)
     assert [restocked(last - timedelta(days=number)) for number in (2, 1)] == [1, 0]
+
+
+def test_a_late_state_counts_on_its_day(database: Database) -> None:
+    """Also one that begins and ends no stock-out."""
+    ingest, roller = Ingest(database), Roller(database, zone_of)
+    ingest.apply([changed(1, S, 0, 0)])
+    roller.run(NOW)
+    ingest.apply([changed(2, L, HOUR, HOUR), changed(3, S, 2 * HOUR, 2 * HOUR)])
+    roller.run(NOW)
+    with database.read() as connection:
+        found = read_store_days(connection, SITES, Days(START.date(), START.date()))
+    assert found.all().times.low_ms == HOUR * 1000
 
 
 def test_an_answer_that_comes_late_counts_on_its_day(database: Database) -> None:
