@@ -240,6 +240,23 @@ def test_what_was_being_sent_at_a_kill_is_sent_when_its_taking_lapses(filled: Da
         assert len(post.got) == 1
 
 
+def test_two_processes_send_one_digest(filled: Database) -> None:
+    """While one is sending, the other finds nothing to send."""
+    clock, settings, sent = Clock(), DigestSettings.model_validate(GOOD), []
+
+    class Slow:
+        key = "slow"
+
+        def send(self, message: Message) -> None:
+            sent.append(message.title)
+            other.look()
+
+    subscriptions = [Subscription(settings, [Slow()])]
+    other = Digests(filled, subscriptions, GROUPING, clock=clock)
+    Digests(filled, subscriptions, GROUPING, clock=clock).look()
+    assert len(sent) == 1
+
+
 def test_a_digest_is_given_up_after_a_while(filled: Database) -> None:
     """With the reason; the next one is tried as if nothing had been."""
     clock, settings = Clock(), DigestSettings.model_validate(GOOD)
