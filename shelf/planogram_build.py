@@ -141,7 +141,8 @@ def _lay_out_bay(
         known = board_y.get((number, shelf_number))
         y_mm.append(next_free if known is None else known)
         next_free = y_mm[-1] + top * HEADROOM
-    width, height = size_mm or (right, next_free)
+    upper = next_free if next_free > 0 else next_free - min(y_mm)  # all boards below the bay's foot
+    width, height = size_mm or (right, upper)
     ceilings = [*y_mm[1:], max(height, y_mm[-1] + tops[-1])]
     built = tuple(
         Shelf(shelf_number, y, max(ceiling - y, 0.0), slots, (number, shelf_number) in board_y)

@@ -125,3 +125,11 @@ def test_service_json_becomes_the_same_csv(name: str, sku: str, size: float) -> 
     again = parse_csv(write_csv(planogram), "again.csv", "another")
     assert again == planogram
     assert again.content_hash == planogram.content_hash
+
+
+def test_a_bay_whose_boards_are_below_its_foot_has_a_height() -> None:
+    """Feet are measured from anywhere; a bay's height is what its boards take up."""
+    row = Row("row", SlotId(1, 1, 1), "s", "Name", 1, height_mm=100.0, width_mm=80.0)
+    low = build_planogram("f", [row], id="p", version="1", boards=[BoardRow(1, 1, -600.0)])
+    assert low.bays[0].height_mm > 100
+    assert parse_csv(write_csv(low), "again.csv", "p") == low
