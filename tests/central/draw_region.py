@@ -23,7 +23,7 @@ from region_site import region_app, serving  # noqa: E402
 from central.database import Database  # noqa: E402
 
 TABLET = (820, 1180)
-COLOURS = 48
+COLOURS = 20
 SCALE = 0.8
 """Pixels a point: small files that can still be read."""
 
@@ -32,7 +32,7 @@ SLOT = f"{CHRONIC[1]}/{CHRONIC[2]}"
 PICTURES = {
     "overview": (LAPTOP, "light", "/region?days=14", ""),
     "worse": (LAPTOP, "light", "/region?days=14", "#worse_stores"),
-    "week": (LAPTOP, "dark", "/region?days=14", "#days"),
+    "trend": (LAPTOP, "dark", "/region?days=14", "#days"),
     "store": (TABLET, "light", "/region/store?days=14&site=s0103", ""),
     "slot": (LAPTOP, "light", f"/region/slot?days=14&site=s0103&slot={SLOT}", ""),
 }
