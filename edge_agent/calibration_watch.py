@@ -15,6 +15,7 @@ from calibration import Calibration
 from edge_agent import metrics
 from edge_agent.check import camera_problems
 from edge_agent.config import CameraSettings
+from edge_agent.watched_files import WatchedFiles
 from shelf import ConfigError, PlanogramVersions
 
 _log = structlog.get_logger(__name__)
@@ -32,7 +33,7 @@ class WatchedCalibration:
     def __init__(self, camera: CameraSettings, versions: PlanogramVersions) -> None:
         self._camera = camera
         self._versions = versions
-        self._tried = self._changing = _fingerprint(camera.calibration)
+        self._files = WatchedFiles(lambda: _fingerprint(camera.calibration))
         self._current = load_calibration(camera, versions)
         self._refused = ""
         if self._is_awaited:
@@ -65,14 +66,10 @@ class WatchedCalibration:
     def check(self, *, at_once: bool = False) -> None:
         """Use the file that lies there now, if it has changed and passes every check.
 
-        A file that has changed since the last check may still be on its way: it is tried when
-        the next check finds it the same, or ``at_once``.
+        ``at_once`` takes one that may still be on its way.
         """
-        found = _fingerprint(self._camera.calibration)
-        settled, self._changing = found == self._changing, found
-        if found == self._tried or not (settled or at_once):
+        if not self._files.have_changed(at_once=at_once):
             return
-        self._tried = found
         name, path = self._camera.id, self._camera.calibration
         assert path is not None  # a camera without a file has none that changes
         try:

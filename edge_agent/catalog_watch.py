@@ -14,6 +14,7 @@ from edge_agent import metrics
 from edge_agent.config import Site
 from edge_agent.recognise import Recogniser
 from edge_agent.site_planograms import load_recognisers
+from edge_agent.watched_files import WatchedFiles
 from shelf import Planogram, PlanogramInForce, PlanogramVersions
 
 _log = structlog.get_logger(__name__)
@@ -31,9 +32,9 @@ class WatchedCatalog:
     def __init__(self, site: Site, planograms: dict[str, PlanogramVersions]) -> None:
         self._site = site
         self._planograms = planograms
-        self._tried = self._changing = self._found()
+        self._files = WatchedFiles(self._found)
         self._current = load_recognisers(site, planograms)
-        self._read = len(self._tried)
+        self._read = len(self._files.taken)
         self._refused = ""
 
     def recogniser_of(self, planogram: Planogram) -> Recogniser | None:
@@ -58,14 +59,10 @@ class WatchedCatalog:
     def check(self, *, at_once: bool = False) -> None:
         """Use the pictures that lie there now, if they have changed.
 
-        Pictures that have changed since the last check may still be on their way: they are read
-        when the next check finds them the same, or ``at_once``.
+        ``at_once`` takes some that may still be on their way.
         """
-        found = self._found()
-        settled, self._changing = found == self._changing, found
-        if found == self._tried or not (settled or at_once):
+        if not self._files.have_changed(at_once=at_once):
             return
-        self._tried = found
         try:
             self._current = load_recognisers(self._site, self._planograms)
         except CatalogError as error:
@@ -74,9 +71,9 @@ class WatchedCatalog:
             _log.error("new catalogue refused, the old one is kept", reason=self._refused)
             return
         self._refused = ""
-        self._read = len(found)
+        self._read = len(self._files.taken)
         metrics.CATALOG_CHANGES.labels("used").inc()
-        _log.info("catalogue changed", pictures=len(found))
+        _log.info("catalogue changed", pictures=self._read)
 
     def _found(self) -> Fingerprint:
         try:

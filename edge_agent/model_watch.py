@@ -13,6 +13,7 @@ import structlog
 from detector import Detector, DetectorError, SessionOptions
 from detector.manifest import manifest_path_of
 from edge_agent import metrics
+from edge_agent.watched_files import WatchedFiles
 
 _log = structlog.get_logger(__name__)
 
@@ -32,8 +33,7 @@ class WatchedModel:
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
-        self._tried = fingerprint(path)
-        self._changing = self._tried
+        self._files = WatchedFiles(lambda: fingerprint(path))
         self._current = Detector.load(path, SessionOptions())
         self._refused = ""
 
@@ -50,14 +50,10 @@ class WatchedModel:
     def check(self, *, at_once: bool = False) -> None:
         """Use the files that lie there now, if they have changed and pass every check.
 
-        Files that have changed since the last check may still be on their way: they are tried
-        when the next check finds them the same, or ``at_once``.
+        ``at_once`` takes some that may still be on their way.
         """
-        found = fingerprint(self._path)
-        settled, self._changing = found == self._changing, found
-        if found == self._tried or not (settled or at_once):
+        if not self._files.have_changed(at_once=at_once):
             return
-        self._tried = found
         try:
             loaded = Detector.load(self._path, SessionOptions())
         except DetectorError as error:
