@@ -195,37 +195,25 @@ def _found(items: Sequence[Mapping[str, Any]] | None) -> tuple[FoundProduct, ...
     return tuple(FoundProduct(item.get("sku"), float(item["confidence"])) for item in items or ())
 
 
+def _seen(row: RowMapping) -> dict[str, Any]:
+    """Return what a slot and the alert of it have in common."""
+    same = ("aisle", "since_utc", "sku", "name", "facings_expected", "facings_seen")
+    return {name: row[name] for name in (*same, "confidence", "reason")} | {
+        "slot": SlotId.parse(row["slot"]),
+        "state": State(row["state"]),
+        "found": _found(row["found"]),
+    }
+
+
 def _slot(row: RowMapping) -> SlotRow:
-    return SlotRow(
-        aisle=row["aisle"],
-        slot=SlotId.parse(row["slot"]),
-        state=State(row["state"]),
-        since_utc=row["since_utc"],
-        sku=row["sku"],
-        name=row["name"],
-        facings_expected=row["facings_expected"],
-        facings_seen=row["facings_seen"],
-        confidence=row["confidence"],
-        reason=row["reason"],
-        found=_found(row["found"]),
-    )
+    return SlotRow(**_seen(row))
 
 
 def _alert(row: RowMapping) -> AlertRow:
     return AlertRow(
+        **_seen(row),
         id=row["alert"],
-        aisle=row["aisle"],
-        slot=SlotId.parse(row["slot"]),
-        state=State(row["state"]),
-        since_utc=row["since_utc"],
         opened_utc=row["opened_utc"],
-        sku=row["sku"],
-        name=row["name"],
-        facings_expected=row["facings_expected"],
-        facings_seen=row["facings_seen"],
-        confidence=row["confidence"],
-        reason=row["reason"],
-        found=_found(row["found"]),
         closed_utc=row["closed_utc"],
         closed_reason=row["closed_reason"],
         picture=row["picture"],
