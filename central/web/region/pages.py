@@ -37,7 +37,7 @@ from central.web.region.filters import (
 from central.web.region.report import Names, Report, TooMuchError
 from central.web.region.slot import read_life
 from central.web.region.slot_tables import SlotTables
-from central.web.region.tables import MIN_COVERAGE, Table
+from central.web.region.tables import MIN_COVERAGE, SHOWN_TILES, Table
 from central.web.region.wording import Wording
 from central.web.rendering import Templates
 from central.web.rows import Site
@@ -238,6 +238,7 @@ class RegionPages:
             "until": min(until) if until else None,
             "is_summing": is_summing(connection, asked.sites),
             "min_coverage": MIN_COVERAGE,
+            "max_tiles": SHOWN_TILES,
             "paths": {"csv": TABLE_CSV, "json": TABLE_JSON},
             "title": t("region.title"),
         }

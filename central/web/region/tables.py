@@ -16,6 +16,9 @@ from shelf.kpi import Figures
 SHOWN_ROWS = 15
 """How many rows of a table are on the page; the others are in its CSV."""
 
+SHOWN_TILES = 200
+"""How many stores are drawn as coloured tiles, the worst of them."""
+
 MIN_COVERAGE = 0.7
 """Of what was seen for less than this, nobody can say how good it is: it has no rank."""
 
