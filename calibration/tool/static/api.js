@@ -55,10 +55,12 @@ export class Edits {
   async run() {
     this.isBusy = true;
     try {
+      let revision = this.revision();
       while (this.waiting.length) {
         const { edit, isLast } = this.waiting.shift();
-        const answer = await ask("edit", { revision: this.revision(), edit, is_last: isLast });
-        this.show(answer.draft);
+        const { draft } = await ask("edit", { revision, edit, is_last: isLast });
+        revision = draft.revision;
+        if (!this.waiting.length) this.show(draft); // else a handle would jump back on its way
       }
     } catch (error) {
       this.waiting = [];

@@ -224,6 +224,7 @@ export class Stage {
     if (this.held?.element !== element) return;
     const at = this.goal(event, view, element.handle);
     this.held.moved = true;
+    element.handle.at = at; // from where arrow keys go on, before the answer has come
     place(element, at);
     if (view === "picture") this.loupe(at, event);
     this.actions.edit({ ...element.handle.edit(at), gesture: this.held.gesture }, false);
