@@ -7,9 +7,7 @@ never a part of one.
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +17,7 @@ import yaml
 
 from calibration.calibration_file import Approval, Calibration, CalibrationError
 from shelf import ConfigError
+from shelf.whole_file import write_whole
 
 _NUMBER = re.compile(r"(\d+)$")
 
@@ -47,10 +46,10 @@ def save(calibration: Calibration, path: Path, *, expected_version: str | None) 
         )
     try:
         if there is not None and not _kept(path, there.version).exists():
-            _write(_kept(path, there.version), path.read_bytes())
+            write_whole(_kept(path, there.version), path.read_bytes())
         content = _text(calibration).encode()
-        _write(_kept(path, calibration.version), content)
-        _write(path, content)
+        write_whole(_kept(path, calibration.version), content)
+        write_whole(path, content)
     except OSError as error:
         raise CalibrationError(
             f"{error.filename or path}: cannot be written: {error.strerror}"
@@ -98,23 +97,6 @@ def next_version(path: Path, camera: str) -> str:
 def _text(calibration: Calibration) -> str:
     content = calibration.model_dump(mode="json", exclude_defaults=True)
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    number, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(number, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp gives a file that only its owner may read; the agent may be somebody else.
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        with suppress(OSError):
-            Path(name).unlink()
-        raise
 
 
 def _folder(path: Path) -> Path:

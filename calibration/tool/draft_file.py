@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from pydantic import ValidationError
 from calibration.rectify import ImageBgr
 from calibration.tool.draft import Draft
 from shelf.errors import ShelfwatchError
+from shelf.whole_file import write_whole
 
 
 class DraftError(ShelfwatchError):
@@ -66,9 +66,6 @@ class DraftFile:
 def _write(path: Path, content: bytes) -> None:
     """Replace ``path`` in one step."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            file.write(content)
-        Path(file.name).replace(path)
+        write_whole(path, content, mode=0o600)
     except OSError as error:
         raise DraftError(f"{path}: the work cannot be kept: {error.strerror}") from error

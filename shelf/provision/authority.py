@@ -9,7 +9,6 @@ Files are written whole or not at all.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,6 +32,7 @@ from shelf.provision.certificates import (
     pem,
     signed_certificate,
 )
+from shelf.whole_file import write_whole
 
 
 class ProvisionError(ShelfwatchError):
@@ -180,15 +180,3 @@ class Authority:
             builder = builder.add_revoked_certificate(gone.build())
         revoked = builder.sign(self._key, HASH)
         write_whole(self.folder / "ca.crl", revoked.public_bytes(serialization.Encoding.PEM))
-
-
-def write_whole(path: Path, content: bytes, mode: int = 0o644) -> None:
-    """Write a file at once; nobody without the right can read it at any moment."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f".{path.name}.new")
-    new.unlink(missing_ok=True)
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)

@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
-from shelf.provision.authority import Authority, ProvisionError, write_whole
+from shelf.provision.authority import Authority, ProvisionError
 from shelf.provision.certificates import Holder, Role
 from shelf.topics import Node, name_fault
+from shelf.whole_file import write_whole
 
 app = typer.Typer(
     help="Certificates for brokers, nodes and other clients, from an authority of your own.",
