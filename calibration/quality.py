@@ -191,18 +191,7 @@ def _facing_px(bay: Bay, view: BayView, wanted_px: float) -> Finding:
 
 
 def _visible(bay: Bay, view: BayView) -> Finding:
-    shares = [
-        view.visible_share(
-            (
-                slot.x_mm,
-                shelf.y_mm + slot.y_mm,
-                slot.x_mm + slot.width_mm,
-                shelf.y_mm + slot.y_mm + slot.height_mm,
-            )
-        )
-        for shelf in bay.shelves
-        for slot in shelf.slots
-    ]
+    shares = [view.visible_share(rect) for _, rect in bay.slot_rects_mm]
     seen = sum(share >= SLOT_VISIBLE for share in shares)
     share = seen / max(1, len(shares))
     words = f"{seen} of {len(shares)} planned slots are in the picture"

@@ -123,7 +123,7 @@ class BayViews:
         rectifier = self._rectifier(camera, bay, view)
         boxes: dict[PlannedSlot, BoxPx] = {}
         camera_boxes: dict[PlannedSlot, BoxPx] = {}
-        for slot, rect in _rects_mm(bay):
+        for slot, rect in bay.slot_rects_mm:
             left, bottom, right, top = rect
             (x1, y1), (x2, y2) = rectifier.rectified_from_bay([(left, top), (right, bottom)])
             boxes[slot] = (float(x1), float(y1), float(x2), float(y2))
@@ -191,23 +191,6 @@ def _as_seen(
     boxes = {slot: from_camera(box) for slot, box in found.items()}
     whole = (float(left), float(top), float(right), float(bottom))
     return _Frame(np.asarray(part, np.uint8), boxes, found, whole, from_camera, False)
-
-
-def _rects_mm(bay: Bay) -> list[tuple[PlannedSlot, tuple[float, float, float, float]]]:
-    """Each slot with its left, bottom, right and top on the bay."""
-    return [
-        (
-            slot,
-            (
-                slot.x_mm,
-                shelf.y_mm + slot.y_mm,
-                slot.x_mm + slot.width_mm,
-                shelf.y_mm + slot.y_mm + slot.height_mm,
-            ),
-        )
-        for shelf in bay.shelves
-        for slot in shelf.slots
-    ]
 
 
 def _gaps(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import tan
 
 import numpy as np
@@ -18,7 +17,8 @@ from calibration.quality import angle_deg
 from calibration.verdict import Verdict
 from edge_agent.propose_fit import Fitted
 from edge_agent.propose_score import GOOD_SLOT, slot_confidence
-from shelf import Bay, Shelf, SlotId
+from shelf import Bay, Shelf
+from shelf.planogram import RectMm
 
 Floats = NDArray[np.float64]
 
@@ -35,15 +35,14 @@ BOARD_POINTS = 9
 def told_slots(bay: Bay, view: BayView, fitted: Fitted, certain: float) -> tuple[SlotProposal, ...]:
     """Return the bay's slots in the picture; ``certain`` (0..1) that the bay itself is right."""
     seen = Counter(facing.slot for facing in fitted.facings)
-    rects = _rects(bay)
-    centers = np.array([((r.left + r.right) / 2, (r.bottom + r.top) / 2) for r in rects.values()])
+    rects = [rect for _, rect in bay.slot_rects_mm]
+    centers = np.array([((r.left + r.right) / 2, (r.bottom + r.top) / 2) for r in rects])
     unsure = fitted.fit.uncertainty_mm(centers)
     oblique = min(angle_deg(bay, view), 70.0)
     systematic = float(np.hypot(SYSTEMATIC_DEPTH_MM * tan(np.radians(oblique)), SYSTEMATIC_MM))
     out = []
-    for slot, uncertainty in zip(bay.slots, unsure, strict=True):
-        rect = rects[slot.id]
-        visible = view.visible_share((rect.left, rect.bottom, rect.right, rect.top))
+    for slot, rect, uncertainty in zip(bay.slots, rects, unsure, strict=True):
+        visible = view.visible_share(rect)
         count = seen[slot.id]
         confidence, reason = slot_confidence(
             slot.width_mm, float(uncertainty), systematic, slot.facings, count, visible, certain
@@ -53,7 +52,7 @@ def told_slots(bay: Bay, view: BayView, fitted: Fitted, certain: float) -> tuple
                 slot=slot.id,
                 sku=slot.sku,
                 name=slot.name,
-                corners_px=_corners(view.image_from_bay(rect.corners)),
+                corners_px=_corners(view.image_from_bay(_corners_of(rect))),
                 confidence=confidence,
                 reason=reason,
                 visible=visible,
@@ -104,33 +103,6 @@ def _corners(points: Floats) -> CornersPx:
     return (pairs[0], pairs[1], pairs[2], pairs[3])
 
 
-@dataclass(frozen=True, slots=True)
-class _Rect:
-    left: float
-    bottom: float
-    right: float
-    top: float
-
-    @property
-    def corners(self) -> Floats:
-        return np.array(
-            [
-                [self.left, self.top],
-                [self.right, self.top],
-                [self.right, self.bottom],
-                [self.left, self.bottom],
-            ]
-        )
-
-
-def _rects(bay: Bay) -> dict[SlotId, _Rect]:
-    return {
-        slot.id: _Rect(
-            slot.x_mm,
-            shelf.y_mm + slot.y_mm,
-            slot.x_mm + slot.width_mm,
-            shelf.y_mm + slot.y_mm + slot.height_mm,
-        )
-        for shelf in bay.shelves
-        for slot in shelf.slots
-    }
+def _corners_of(rect: RectMm) -> Floats:
+    left, bottom, right, top = rect
+    return np.array([[left, top], [right, top], [right, bottom], [left, bottom]])

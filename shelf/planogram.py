@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from functools import cached_property
+from typing import NamedTuple
 
 from shelf.slots import SlotId
 
@@ -65,6 +66,15 @@ class PlannedSlot:
         return self.height_mm / self.facings_high
 
 
+class RectMm(NamedTuple):
+    """A rectangle on a bay's front plane, mm from the bay's bottom left."""
+
+    left: float
+    bottom: float
+    right: float
+    top: float
+
+
 @dataclass(frozen=True, slots=True)
 class Shelf:
     """One shelf of a bay; ``y_mm`` is its board's upper face above the bay's bottom.
@@ -81,7 +91,7 @@ class Shelf:
 
 @dataclass(frozen=True, slots=True)
 class Bay:
-    """One bay: shelves from the bottom."""
+    """One bay: shelves from the bottom; mm from its bottom left."""
 
     number: int
     width_mm: float
@@ -93,6 +103,15 @@ class Bay:
         """All slots, shelf by shelf from the bottom, left to right."""
         for shelf in self.shelves:
             yield from shelf.slots
+
+    @property
+    def slot_rects_mm(self) -> Iterator[tuple[PlannedSlot, RectMm]]:
+        """All slots in the same order, each with its place on the bay."""
+        for shelf in self.shelves:
+            for slot in shelf.slots:
+                bottom = shelf.y_mm + slot.y_mm
+                right, top = slot.x_mm + slot.width_mm, bottom + slot.height_mm
+                yield slot, RectMm(slot.x_mm, bottom, right, top)
 
 
 @dataclass(frozen=True)
