@@ -68,6 +68,12 @@ class Names:
     url: str = ""
 
 
+def retry_pause(first_secs: float, attempts: int) -> timedelta:
+    """Return how long to wait after ``attempts`` and one more that failed: twice as long each."""
+    pause_secs = min(first_secs * 2.0**attempts, RETRY_CAP_SECS)
+    return timedelta(seconds=pause_secs * random.uniform(0.5, 1.0))
+
+
 class Delivery:
     """Sends until it is stopped."""
 
@@ -217,12 +223,10 @@ class Delivery:
             return f"template: {error}"
 
     def _retry(self, row: Row[Any], reason: str, taken: list[str]) -> None:
-        pause = min(self._retry_secs * 2.0**row.attempts, RETRY_CAP_SECS)
-        pause *= random.uniform(0.5, 1.0)
         self._write(
             row,
             attempts=row.attempts + 1,
-            next_utc=self._clock() + timedelta(seconds=pause),
+            next_utc=self._clock() + retry_pause(self._retry_secs, row.attempts),
             error=reason,
             sent_to=taken,
         )

@@ -8,7 +8,6 @@ has lapsed: the mail server may have taken it or not, and lost is worse than twi
 
 from __future__ import annotations
 
-import random
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from central import tables
 from central.channels import SendError
 from central.database import Database, insert_new
-from central.delivery import MAX_ATTEMPTS, RETRY_CAP_SECS, RETRY_SECS, Sender
+from central.delivery import MAX_ATTEMPTS, RETRY_SECS, Sender, retry_pause
 from central.delivery_text import Message
 from central.digest_reading import period_of, read_digest
 from central.digest_settings import DigestSettings, Every, parse_time
@@ -110,10 +109,8 @@ class Digests:
             zone = self._zone(settings, sites)
             local = now.astimezone(zone)
             period, days = period_of(local.date(), settings.every is Every.WEEK)
-            begins = local.date() - timedelta(
-                days=local.weekday() if settings.every is Every.WEEK else 0
-            )
-            due = datetime.combine(begins, parse_time(settings.at), zone)
+            day_after = days.last + timedelta(days=1)
+            due = datetime.combine(day_after, parse_time(settings.at), zone)
             if local < due or self._is_written(connection, settings.name, period):
                 return
             if is_summing(connection, sites) and local < due + SUMMING_WAIT:
@@ -182,14 +179,13 @@ class Digests:
         try:
             channel.send(message)
         except SendError as error:
-            pause = min(self._retry_secs * 2.0**attempts, RETRY_CAP_SECS)
             is_over = attempts + 1 >= MAX_ATTEMPTS
             _log.warning("digest not taken; retrying", reason=str(error))
             return {
                 "state": "dead" if is_over else "queued",
                 "error": str(error),
                 "attempts": attempts + 1,
-                "next_utc": self._clock() + timedelta(seconds=pause * random.uniform(0.5, 1.0)),
+                "next_utc": self._clock() + retry_pause(self._retry_secs, attempts),
             }
         return {"state": "sent", "attempts": attempts + 1, "error": None, "ended_utc": now}
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import ColumnElement, Connection, Select, delete, func, select
 
 from central import tables
 from central.database import insert_new, upsert
@@ -104,18 +104,8 @@ def _forget(
 def _sum_slots(
     connection: Connection, site: SiteKey, since: datetime, until: datetime
 ) -> list[dict[str, Any]]:
-    hours, places = tables.slot_hours.c, tables.places.c
-    query = (
-        select(hours.place, hours.sku, *(func.sum(hours[name]).label(name) for name in NAMES))
-        .join_from(tables.places, tables.slot_hours, hours.place == places.id)
-        .where(
-            places.tenant == site[0],
-            places.site == site[1],
-            hours.hour_utc >= since,
-            hours.hour_utc < until,
-        )
-        .group_by(hours.place, hours.sku)
-    )
+    columns = tables.slot_hours.c
+    query = _summed(site, since, until, columns.place, columns.sku)
     found = connection.execute(query).mappings()
     return [dict(row) | {name: int(row[name]) for name in NAMES} for row in found]
 
@@ -123,9 +113,21 @@ def _sum_slots(
 def _sum_hours(
     connection: Connection, site: SiteKey, since: datetime, until: datetime, zone: tzinfo
 ) -> Counts:
+    query = _summed(site, since, until, tables.slot_hours.c.hour_utc)
+    by_hour = no_counts()
+    for row in connection.execute(query):
+        hour = row.hour_utc.astimezone(zone).hour
+        by_hour[hour, : len(NAMES)] += [int(getattr(row, name)) for name in NAMES]
+    return by_hour
+
+
+def _summed(
+    site: SiteKey, since: datetime, until: datetime, *by: ColumnElement[Any]
+) -> Select[Any]:
+    """Return the query for a store's times in some hours, summed by some columns."""
     hours, places = tables.slot_hours.c, tables.places.c
-    query = (
-        select(hours.hour_utc, *(func.sum(hours[name]).label(name) for name in NAMES))
+    return (
+        select(*by, *(func.sum(hours[name]).label(name) for name in NAMES))
         .join_from(tables.places, tables.slot_hours, hours.place == places.id)
         .where(
             places.tenant == site[0],
@@ -133,13 +135,8 @@ def _sum_hours(
             hours.hour_utc >= since,
             hours.hour_utc < until,
         )
-        .group_by(hours.hour_utc)
+        .group_by(*by)
     )
-    by_hour = no_counts()
-    for row in connection.execute(query):
-        hour = row.hour_utc.astimezone(zone).hour
-        by_hour[hour, : len(NAMES)] += [int(getattr(row, name)) for name in NAMES]
-    return by_hour
 
 
 def _count_alerts(
